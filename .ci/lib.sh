@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# What the scripts of this tree share: packages, configuring, building. To be sourced, with $root set
+# to the top of the tree and $me to the name that messages start with. Messages go to standard error.
+: "${root:?}" "${me:?}"
+
+# The status of an internal error (see the program's help): one of these scripts could not do its
+# work. Never 1, which says that an objective was missed.
+broken=70
+
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+give_up() { progress_end; say "$@"; exit "$broken"; }
+
+# A line that overwrites itself, on a terminal only.
+progress() { if [[ -t 2 ]]; then printf '\r\e[K%s: %.*s' "$me" 70 "$*" >&2; fi; }
+progress_end() { if [[ -t 2 ]]; then printf '\r\e[K' >&2; fi; }
+
+# How many things to do at a time.
+at_a_time() { printf '%s\n' "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"; }
+
+# The names of the packages of some groups of .ci/packages.
+packages() {
+  local line name wanted=0
+  while IFS= read -r line; do
+    line=${line%%#*}
+    name=${line%%[[:space:]]*}
+    case $name in
+      '') ;;
+      '['*']')
+        wanted=0
+        if [[ " $* " == *" ${name:1:-1} "* ]]; then wanted=1; fi ;;
+      *) if ((wanted)); then printf '%s\n' "$name"; fi ;;
+    esac
+  done <"$root/.ci/packages"
+}
+
+# Installs what is missing of some groups. Without the rights for that, says what to install. Where
+# there is no dpkg, it is for CMake to find out what is missing.
+install_packages() {
+  command -v dpkg-query >/dev/null || return 0
+  local name installed missing=() as_root=()
+  # shellcheck disable=SC2016  # the format is dpkg's
+  installed=$(packages "$@" |
+    xargs dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null)
+  while IFS= read -r name; do
+    if ! grep -qxF "installed $name" <<<"$installed"; then missing+=("$name"); fi
+  done < <(packages "$@")
+  ((${#missing[@]})) || return 0
+
+  if ((EUID != 0)); then
+    if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 && -t 2 ]]; }; then
+      as_root=(sudo)
+    else
+      say "these Debian packages are missing: ${missing[*]}"
+      say "install them as root with: apt-get install --no-install-recommends ${missing[*]}"
+      exit "$broken"
+    fi
+  fi
+  say "installing ${missing[*]}"
+  local log
+  log=$(mktemp)
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0
+    -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600)
+  # A failed update is not the end: the lists may be there already.
+  "${apt[@]}" update </dev/null >"$log" 2>&1 || say "apt-get update failed, trying without it"
+  if ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >>"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    give_up "the packages could not be installed (see above): ${missing[*]}"
+  fi
+  rm -f "$log"
+}
+
+# Lets one process at a time configure and build; the others wait. The lock goes with the process.
+lock_build() {
+  if ! { mkdir -p "$root/build" && : >>"$root/build/.lock"; } 2>/dev/null; then
+    give_up "cannot write to $root/build, where the program is built"
+  fi
+  exec 9>>"$root/build/.lock"
+  if ! flock -n 9; then
+    say "waiting for another build of this tree"
+    flock 9
+  fi
+}
+unlock_build() { exec 9>&-; }
+
+# configure PRESET [CMAKE ARGUMENT...]
+configure() {
+  local preset=$1 dir=$root/build/$1 home=
+  shift
+  # A tree that was moved or copied with its build folder cannot use it.
+  if [[ -f $dir/CMakeCache.txt ]]; then
+    home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$dir/CMakeCache.txt")
+    if [[ $home != "$root" ]]; then rm -rf "$dir"; fi
+  fi
+  mkdir -p "$dir"
+  progress "configuring ($preset)"
+  # Half a configuration, left by an interruption, is the reason for the second attempt.
+  (cd "$root" && cmake --preset "$preset" "$@") >"$dir/configure.log" 2>&1 ||
+    (cd "$root" && cmake --fresh --preset "$preset" "$@") >"$dir/configure.log" 2>&1 || {
+      progress_end
+      cat "$dir/configure.log" >&2
+      return 1
+    }
+}
+
+# build PRESET TARGET: shows the output of the compilers only if they fail.
+build() {
+  local dir=$root/build/$1 status=0 line
+  cmake --build "$dir" --target "$2" -j "$(at_a_time)" 2>&1 </dev/null |
+    while IFS= read -r line; do
+      printf '%s\n' "$line"
+      progress "${line/#\[/building [}"
+    done >"$dir/build.log" || status=1
+  progress_end
+  if ((status)); then grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' "$dir/build.log" >&2; fi
+  return $status
+}
