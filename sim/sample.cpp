@@ -1,11 +1,10 @@
 #include "sim/sample.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "sim/order_statistics.hpp"
-#include "sim/probability.hpp"
+#include "sim/student.hpp"
 
 namespace predrill::sim {
 
@@ -106,11 +105,8 @@ std::optional<double> Sample::variance() const {
 
 std::optional<Estimate> Sample::mean_estimate(double confidence) const {
   const auto spread = variance();
-  if (!spread || !(confidence > 0 && confidence < 1)) return std::nullopt;
-  const auto n = static_cast<double>(size());
-  const double centre = *mean();
-  const double half = student_quantile((1 + confidence) / 2, n - 1) * std::sqrt(*spread / n);
-  return Estimate{centre, {centre - half, centre + half}};
+  if (!spread) return std::nullopt;
+  return student_estimate(*mean(), *spread, size(), confidence);
 }
 
 std::int64_t Sample::count_at_most(std::int64_t limit) const {

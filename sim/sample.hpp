@@ -29,6 +29,7 @@ class Sample {
 
   std::int64_t size() const { return static_cast<std::int64_t>(values_.size()); }
   bool empty() const { return values_.empty(); }
+  Int128 sum() const { return sum_; }
 
   /// Ascending.
   std::span<const std::int64_t> sorted() const;
@@ -58,7 +59,6 @@ class Sample {
   /// nullopt: fewer than two values.
   std::optional<Estimate> mean_estimate(double confidence = usual_confidence) const;
 
-  Int128 sum() const { return sum_; }
   /// How many values are <= limit.
   std::int64_t count_at_most(std::int64_t limit) const;
 
