@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the scripts of this tree share: packages, configuring, building. To be sourced, with $root set
-# to the top of the tree and $me to the name that messages start with. Messages go to standard error.
+# What the scripts of this tree share: packages, configuring, building. To be sourced, with $root
+# set to the top of the tree and $me to the name that messages start with, on standard error.
 : "${root:?}" "${me:?}"
 
 # The status of an internal error (see the program's help): one of these scripts could not do its
@@ -112,6 +112,6 @@ build() {
       progress "${line/#\[/building [}"
     done >"$dir/build.log" || status=1
   progress_end
-  if ((status)); then grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' "$dir/build.log" >&2; fi
+  if ((status)); then grep -vE '^\[[0-9]+/[0-9]+\] [BGL]' "$dir/build.log" >&2; fi
   return $status
 }
