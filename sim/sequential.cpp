@@ -2,13 +2,14 @@
 
 #include <cmath>
 
+#include "sim/portable_math.hpp"
 #include "sim/probability.hpp"
 
 namespace predrill::sim {
 namespace {
 
 double rounded_log(double x) {
-  return rounded_to_40_bits(std::log(x));
+  return rounded_to_40_bits(portable::log(x));
 }
 
 // Boundaries are often small multiples of a step (p0 = 3/4, p1 = 1/4, alpha = beta = 1/10). There
