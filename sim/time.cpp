@@ -3,11 +3,13 @@
 #include <array>
 #include <limits>
 
+#include "sim/int128.hpp"
+
 namespace predrill::sim {
 namespace {
 
 // Products of a fraction of a day and its nanoseconds need more than 64 bits.
-__extension__ typedef unsigned __int128 Wide;
+using Wide = Uint128;
 
 struct Unit {
   std::string_view name;
