@@ -26,6 +26,11 @@ using Time = VirtualClock::time_point;
 constexpr Time time_max = Time::max();
 constexpr Duration forever = Duration::max();
 
+/// a + b, or time_max where that is later than time can tell: "forever from now".
+constexpr Time later(Time a, Duration b) {
+  return b > time_max - a ? time_max : a + b;
+}
+
 /// Seconds as a number, for reports only: never feed it back into a run.
 constexpr double seconds(Duration d) {
   return static_cast<double>(d.count()) / 1e9;

@@ -1,0 +1,39 @@
+// Something that will happen at one instant. Events are intrusive: they live in their owner (an
+// awaiter inside a coroutine frame, a timer, a message), and the owner's destructor takes them
+// back. So whatever dies leaves nothing behind that could still fire.
+#pragma once
+
+#include <cstdint>
+
+namespace predrill::sim {
+
+class Group;
+class Simulation;
+
+class Event {
+ public:
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  bool pending() const { return slot_ != no_slot; }
+
+ protected:
+  using Fire = void (*)(Event&);
+
+  /// `self_owned`: nobody holds it; when the run ends while it is pending it is fired once more,
+  /// with every host down, and must destroy itself.
+  explicit Event(Fire fire, bool self_owned = false) : fire_(fire), self_owned_(self_owned ? 1 : 0) {}
+  inline ~Event();  // cancels; defined in simulation.hpp
+
+ private:
+  friend class Simulation;
+  static constexpr std::uint32_t no_slot = 0xffffffU;
+
+  Fire fire_;
+  Group* group_ = nullptr;  // whose freeze parks it; set when scheduled
+  std::uint32_t slot_ : 24 = no_slot;
+  std::uint32_t self_owned_ : 8 = 0;
+  std::uint32_t cause_ = 0;  // trace record that led to its scheduling
+};
+
+}  // namespace predrill::sim

@@ -1,0 +1,68 @@
+// Memory of coroutine frames and messages: free lists by size class, one set per thread. Blocks
+// come from malloc one by one, so a block may be returned on another thread than it was taken on.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace predrill::sim {
+
+class FramePool {
+ public:
+  static void* allocate(std::size_t bytes) {
+    const std::size_t size_class = (bytes + granule - 1) / granule;
+    if (size_class >= classes) [[unlikely]] return ::operator new(bytes);
+    Block*& head = lists().heads[size_class];
+    if (head == nullptr) [[unlikely]] return refill(size_class);
+    Block* block = head;
+    head = block->next;
+    return block;
+  }
+
+  static void release(void* memory, std::size_t bytes) noexcept {
+    const std::size_t size_class = (bytes + granule - 1) / granule;
+    if (size_class >= classes) [[unlikely]] {
+      ::operator delete(memory);
+      return;
+    }
+    Block*& head = lists().heads[size_class];
+    head = ::new (memory) Block{head};
+  }
+
+  /// Blocks taken from the system by this thread so far (for tests: flat when warm).
+  static std::size_t blocks_taken();
+
+  /// New blocks are filled with this byte (tests: a run must not depend on old memory).
+  static void set_fill(unsigned char byte);
+
+ private:
+  static constexpr std::size_t granule = 32;
+  static constexpr std::size_t classes = 64;  // up to 2 KiB
+
+  struct Block {
+    Block* next;
+  };
+  struct Lists {
+    std::array<Block*, classes> heads{};
+    std::size_t taken = 0;
+    ~Lists();
+  };
+
+  static Lists& lists() {
+    static thread_local Lists instance;
+    return instance;
+  }
+  static void* refill(std::size_t size_class);
+};
+
+/// Base of a type whose objects come from the pool.
+struct Pooled {
+  static void* operator new(std::size_t bytes) { return FramePool::allocate(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    FramePool::release(memory, bytes);
+  }
+};
+
+}  // namespace predrill::sim

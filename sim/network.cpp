@@ -1,0 +1,162 @@
+#include "sim/network.hpp"
+
+#include <algorithm>
+
+namespace predrill::sim {
+
+std::string_view to_text(NetError error) {
+  switch (error) {
+    case NetError::none: return "ok";
+    case NetError::refused: return "connection refused";
+    case NetError::reset: return "connection reset";
+    case NetError::closed: return "connection closed";
+    case NetError::timeout: return "timeout";
+    case NetError::unreachable: return "host unreachable";
+  }
+  return "?";
+}
+
+Network::Network(Simulation& simulation)
+    : simulation_(simulation),
+      zones_{"default"},
+      zone_latency_{Distribution::constant(std::chrono::microseconds(100))},
+      loopback_(Distribution::constant(std::chrono::microseconds(20))) {}
+
+ZoneId Network::zone(std::string_view name) {
+  for (std::size_t i = 0; i < zones_.size(); ++i) {
+    if (zones_[i] == name) return static_cast<ZoneId>(i);
+  }
+  const std::size_t old = zones_.size();
+  zones_.emplace_back(name);
+  std::vector<Distribution> wider;
+  for (std::size_t a = 0; a <= old; ++a) {
+    for (std::size_t b = 0; b <= old; ++b) {
+      wider.push_back(a < old && b < old
+                          ? zone_latency_[a * old + b]
+                          : Distribution::constant(std::chrono::microseconds(100)));
+    }
+  }
+  zone_latency_.swap(wider);
+  for (Link& l : links_) l.latency = nullptr;  // the table has moved
+  return static_cast<ZoneId>(old);
+}
+
+void Network::set_latency(ZoneId a, ZoneId b, const Distribution& one_way) {
+  zone_latency_[a * zones_.size() + b] = one_way;
+  zone_latency_[b * zones_.size() + a] = one_way;
+}
+
+void Network::set_loopback(const Distribution& one_way) { loopback_ = one_way; }
+
+HostId Network::add_host(const Host& host) {
+  hosts_.push_back(&host);
+  if (hosts_.size() > side_) {
+    const std::size_t old = side_;
+    side_ = std::max<std::size_t>(16, side_ * 2);
+    std::vector<std::uint32_t> wider(side_ * side_, 0);
+    for (std::size_t from = 0; from < old; ++from) {
+      for (std::size_t to = 0; to < old; ++to) wider[from * side_ + to] = table_[from * old + to];
+    }
+    table_.swap(wider);
+  }
+  return static_cast<HostId>(hosts_.size() - 1);
+}
+
+std::uint32_t Network::make_link(const Host& from, const Host& to) const {
+  Link l;
+  const std::string entity = from.name() + ">" + to.name();
+  l.delays = simulation_.stream(entity, "delay");
+  l.losses = simulation_.stream(entity, "loss");
+  links_.push_back(std::move(l));
+  const auto index = static_cast<std::uint32_t>(links_.size());
+  table_[from.id() * side_ + to.id()] = index;
+  return index;
+}
+
+const Network::Link& Network::link(const Host& from, const Host& to) const {
+  std::uint32_t index = table_[from.id() * side_ + to.id()];
+  if (index == 0) [[unlikely]] index = make_link(from, to);
+  return links_[index - 1];
+}
+
+Network::Link& Network::link(const Host& from, const Host& to) {
+  return const_cast<Link&>(static_cast<const Network&>(*this).link(from, to));
+}
+
+const Distribution& Network::latency_of(const Host& from, const Host& to) const {
+  if (&from == &to) return loopback_;
+  return zone_latency_[from.zone() * zones_.size() + to.zone()];
+}
+
+Duration Network::delay(const Host& from, const Host& to) {
+  Link& l = link(from, to);
+  if (l.latency == nullptr) l.latency = &latency_of(from, to);
+  Duration d = l.latency->sample_duration(l.delays);
+  for (const auto& [fault, extra] : l.extra) d += extra.sample_duration(l.delays);
+  return d;
+}
+
+bool Network::lost(const Host& from, const Host& to) {
+  Link& l = link(from, to);
+  bool gone = false;
+  for (const auto& [fault, probability] : l.loss) gone |= l.losses.chance(probability);
+  return gone;
+}
+
+FaultId Network::add_fault(const HostSet& a, const HostSet& b, Direction direction, bool cut) {
+  Fault fault;
+  fault.cut = cut;
+  const auto add = [&fault](const Host* from, const Host* to) {
+    if (from != to) fault.pairs.emplace_back(from->id(), to->id());
+  };
+  for (const Host* x : a) {
+    for (const Host* y : b) {
+      add(x, y);
+      if (direction == Direction::both) add(y, x);
+    }
+  }
+  // A pair named twice (a and b overlap) is one pair.
+  std::sort(fault.pairs.begin(), fault.pairs.end());
+  fault.pairs.erase(std::unique(fault.pairs.begin(), fault.pairs.end()), fault.pairs.end());
+  faults_.push_back(std::move(fault));
+  return FaultId{static_cast<std::uint32_t>(faults_.size() - 1)};
+}
+
+FaultId Network::cut(const HostSet& a, const HostSet& b, Direction direction) {
+  const FaultId id = add_fault(a, b, direction, true);
+  for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
+    ++link(*hosts_[from], *hosts_[to]).cuts;
+  }
+  return id;
+}
+
+FaultId Network::lose(const HostSet& a, const HostSet& b, double probability,
+                      Direction direction) {
+  const FaultId id = add_fault(a, b, direction, false);
+  for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
+    link(*hosts_[from], *hosts_[to]).loss.emplace_back(id, probability);
+  }
+  return id;
+}
+
+FaultId Network::slow(const HostSet& a, const HostSet& b, const Distribution& extra,
+                      Direction direction) {
+  const FaultId id = add_fault(a, b, direction, false);
+  for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
+    link(*hosts_[from], *hosts_[to]).extra.emplace_back(id, extra);
+  }
+  return id;
+}
+
+void Network::heal(FaultId fault) {
+  Fault& f = faults_[static_cast<std::uint32_t>(fault)];
+  for (auto [from, to] : f.pairs) {
+    Link& l = link(*hosts_[from], *hosts_[to]);
+    if (f.cut) --l.cuts;
+    std::erase_if(l.loss, [fault](const auto& entry) { return entry.first == fault; });
+    std::erase_if(l.extra, [fault](const auto& entry) { return entry.first == fault; });
+  }
+  f.pairs.clear();
+}
+
+}  // namespace predrill::sim

@@ -1,0 +1,118 @@
+// The network between hosts. What decides most failover times is kept apart everywhere:
+//   a closed port on a living host answers with RST     -> refused, at once
+//   a dead or cut-off host answers nothing               -> silence, until somebody's time-out
+// Hosts sit in zones; each pair of zones has a one-way latency. Cuts may be one-way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/distribution.hpp"
+#include "sim/host.hpp"
+#include "sim/random.hpp"
+#include "sim/simulation.hpp"
+
+namespace predrill::sim {
+
+enum class NetError : std::uint8_t {
+  none,
+  refused,      // RST in answer to SYN: nobody listens
+  reset,        // RST on an established connection
+  closed,       // FIN: the peer has closed
+  timeout,      // nothing was heard for too long
+  unreachable,  // ICMP: no such host
+};
+std::string_view to_text(NetError error);
+
+/// A value, or why there is none.
+template <class T>
+class Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(NetError error) : error_(error) {}      // NOLINT(google-explicit-constructor)
+  explicit operator bool() const { return value_.has_value(); }
+  NetError error() const { return error_; }
+  T& operator*() { return *value_; }
+  const T& operator*() const { return *value_; }
+  T* operator->() { return &*value_; }
+  const T* operator->() const { return &*value_; }
+
+ private:
+  std::optional<T> value_;
+  NetError error_ = NetError::none;
+};
+
+using HostSet = std::vector<const Host*>;
+enum class Direction : std::uint8_t { both, forward };
+enum class FaultId : std::uint32_t {};
+
+class Network {
+ public:
+  explicit Network(Simulation& simulation);
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  /// The zone's number; the same name gives the same number.
+  ZoneId zone(std::string_view name);
+  const std::string& zone_name(ZoneId id) const { return zones_[id]; }
+  /// One-way latency between two zones (or inside one), both directions. Default: 100 µs.
+  void set_latency(ZoneId a, ZoneId b, const Distribution& one_way);
+  /// Between processes of one host. Default: 20 µs.
+  void set_loopback(const Distribution& one_way);
+
+  /// Packets from `a` to `b` (and back, unless forward) vanish without a word.
+  FaultId cut(const HostSet& a, const HostSet& b, Direction direction = Direction::both);
+  /// Packets vanish with this probability; TCP sends them again after its retransmission time-out.
+  FaultId lose(const HostSet& a, const HostSet& b, double probability,
+               Direction direction = Direction::both);
+  /// Adds to the latency.
+  FaultId slow(const HostSet& a, const HostSet& b, const Distribution& extra,
+               Direction direction = Direction::both);
+  void heal(FaultId fault);
+
+  /// No cut between them in this direction (the hosts may be down).
+  bool open(const Host& from, const Host& to) const { return link(from, to).cuts == 0; }
+  /// A packet sent now would arrive: no cut, target up and not frozen. Draws no loss.
+  bool reaches(const Host& from, const Host& to) const {
+    return to.up() && !to.frozen() && open(from, to);
+  }
+  /// Draws the one-way delay of one packet.
+  Duration delay(const Host& from, const Host& to);
+  /// Draws whether one packet is lost on the way.
+  bool lost(const Host& from, const Host& to);
+
+  HostId add_host(const Host& host);  // by Host's constructor
+
+ private:
+  struct Link {
+    std::uint32_t cuts = 0;
+    const Distribution* latency = nullptr;
+    Stream delays;
+    Stream losses;
+    std::vector<std::pair<FaultId, double>> loss;
+    std::vector<std::pair<FaultId, Distribution>> extra;
+  };
+  struct Fault {
+    std::vector<std::pair<HostId, HostId>> pairs;
+    bool cut = false;
+  };
+  const Link& link(const Host& from, const Host& to) const;
+  Link& link(const Host& from, const Host& to);
+  std::uint32_t make_link(const Host& from, const Host& to) const;
+  FaultId add_fault(const HostSet& a, const HostSet& b, Direction direction, bool cut);
+  const Distribution& latency_of(const Host& from, const Host& to) const;
+
+  Simulation& simulation_;
+  std::vector<std::string> zones_;
+  std::vector<Distribution> zone_latency_;  // zones x zones
+  Distribution loopback_;
+  std::vector<const Host*> hosts_;
+  std::size_t side_ = 0;                       // of the table below
+  mutable std::vector<std::uint32_t> table_;   // (from, to) -> index in links_ + 1
+  mutable std::vector<Link> links_;            // made when first used
+  std::vector<Fault> faults_;
+};
+
+}  // namespace predrill::sim

@@ -1,0 +1,207 @@
+#include "sim/simulation.hpp"
+
+#include <algorithm>
+
+#include "sim/network.hpp"
+#include "sim/task.hpp"
+
+namespace predrill::sim {
+
+namespace {
+constexpr std::uint64_t slot_mask = (1ULL << 24) - 1;
+constexpr std::uint64_t sequence_bits = 40;
+}  // namespace
+
+Simulation::Simulation(const SimulationOptions& options) : options_(options), ring_(64) {
+  network_ = std::make_unique<Network>(*this);
+  nowhere_ = std::make_unique<Host>(*this, "world");
+}
+
+Simulation::~Simulation() { shut_down(); }
+
+void Simulation::shut_down() {
+  if (ended_) return;
+  ended_ = true;
+  const std::vector<Host*> hosts = hosts_;
+  for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) (*host)->crash();
+  bury();
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].order == 0 || slots_[slot].event->self_owned_ == 0) continue;
+    Event& event = *slots_[slot].event;
+    cancel(event);
+    event.fire_(event);
+  }
+}
+
+Group& Simulation::world() { return nowhere_->kernel(); }
+
+Host* Simulation::find_host(std::string_view name) const {
+  for (Host* host : hosts_) {
+    if (host->name() == name) return host;
+  }
+  return nullptr;
+}
+
+Stop Simulation::run_until(Time deadline) {
+  SIM_ASSERT(!ended_, "the run has been shut down");
+  stop_requested_ = false;
+  EventKey key;
+  while (next_key(deadline.time_since_epoch().count(), &key)) {
+    fire(key);
+    if (stop_requested_) return Stop::requested;
+    if (executed_ >= options_.events_max) return Stop::event_budget;
+  }
+  now_ = deadline;
+  return events_.empty() ? Stop::idle : Stop::deadline;
+}
+
+// The smallest (time, order) key: of the ring, which holds what is due now, and of the set.
+bool Simulation::next_key(std::int64_t limit, EventKey* key) {
+  if (ring_head_ != ring_tail_) {
+    const std::uint64_t order = ring_[ring_head_ & (ring_.size() - 1)];
+    const std::int64_t now = now_.time_since_epoch().count();
+    if (!events_.empty() && events_.peek().at == now && events_.peek().order < order) {
+      *key = events_.pop();
+      return true;
+    }
+    ++ring_head_;
+    *key = {now, order};
+    return true;
+  }
+  if (events_.empty() || events_.peek().at > limit) return false;
+  *key = events_.pop();
+  return true;
+}
+
+void Simulation::fire(EventKey key) {
+  const auto slot = static_cast<std::uint32_t>(key.order & slot_mask);
+  Slot& entry = slots_[slot];
+  if (entry.order != key.order) {
+    --stale_;
+    return;
+  }
+  Event& event = *entry.event;
+  now_ = Time(Duration(key.at));
+  if (event.group_->frozen_ != 0) [[unlikely]] {
+    event.group_->parked_.push_back({slot, key.order, ++parked_});
+    return;
+  }
+  entry.order = 0;
+  free_slots_.push_back(slot);
+  event.slot_ = Event::no_slot;
+  --live_;
+  ++executed_;
+  digest_ = (digest_ ^ static_cast<std::uint64_t>(key.at)) * 0xff51afd7ed558ccdULL;
+  digest_ ^= digest_ >> 32;
+  trace_.set_cause(event.cause_);
+  event.fire_(event);
+  if (chores_) after_resume();
+  running_ = nullptr;
+}
+
+// A finished task hands over to the one that awaited it from here, not from its own stack, so that
+// the awaiting one may destroy it.
+void Simulation::after_resume() {
+  while (chores_) {
+    chores_ = false;
+    while (next_ != nullptr) {
+      PromiseBase* task = next_;
+      next_ = nullptr;
+      task->resume();
+    }
+    if (finished_ != nullptr) {
+      Process* process = finished_;
+      finished_ = nullptr;
+      const bool doomed =
+          std::find(graveyard_.begin(), graveyard_.end(), process) != graveyard_.end();
+      if (!doomed) {
+        running_ = nullptr;
+        process->unlink();
+        process->destroy();
+      }
+    }
+    if (!graveyard_.empty()) bury();
+  }
+}
+
+void Simulation::bury() {
+  running_ = nullptr;
+  while (!graveyard_.empty()) {
+    Process* process = graveyard_.back();
+    graveyard_.pop_back();
+    process->destroy();
+  }
+}
+
+void Simulation::cancel(Event& event) noexcept {
+  Slot& entry = slots_[event.slot_];
+  entry.order = 0;
+  free_slots_.push_back(event.slot_);
+  event.slot_ = Event::no_slot;
+  --live_;
+  ++stale_;
+  if (stale_ > 2 * live_ + 1024) compact();
+}
+
+void Simulation::compact() noexcept {
+  const std::size_t before = events_.size();
+  events_.compact([this](EventKey key) { return slots_[key.order & slot_mask].order != key.order; });
+  stale_ -= before - events_.size();
+}
+
+void Simulation::requeue(Event& event, Group& group, Time at, std::uint64_t order) {
+  const auto slot = static_cast<std::uint32_t>(order & slot_mask);
+  SIM_ASSERT(!free_slots_.empty() && free_slots_.back() == slot,
+             "only the event that has just surfaced can be put back");
+  free_slots_.pop_back();
+  slots_[slot] = {order, &event};
+  event.slot_ = slot & Event::no_slot;
+  event.group_ = &group;
+  ++live_;
+  events_.push({std::max(at, now_).time_since_epoch().count(), order});
+}
+
+void Simulation::unpark(std::uint32_t slot, std::uint64_t order) {
+  Slot& entry = slots_[slot];
+  if (entry.order != order) return;  // cancelled meanwhile
+  entry.order = next_order(slot);
+  enqueue({now_.time_since_epoch().count(), entry.order});
+}
+
+std::uint32_t Simulation::grow_slots() {
+  const std::size_t old = slots_.size();
+  const std::size_t size = std::max<std::size_t>(64, old * 2);
+  SIM_ASSERT(size <= slot_mask + 1, "more than 16 million pending events");
+  slots_.resize(size, Slot{0, nullptr});
+  free_slots_.reserve(size);
+  for (std::size_t slot = size - 1; slot > old; --slot) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slot));
+  }
+  return static_cast<std::uint32_t>(old);
+}
+
+void Simulation::grow_ring() {
+  std::vector<std::uint64_t> bigger(ring_.size() * 2);
+  for (std::size_t i = ring_head_; i != ring_tail_; ++i) {
+    bigger[i & (bigger.size() - 1)] = ring_[i & (ring_.size() - 1)];
+  }
+  ring_.swap(bigger);
+}
+
+// A bijection of the 40-bit sequence numbers, keyed by the seed: equal times come in an order that
+// no model can rely on, and no two keys collide.
+std::uint64_t Simulation::shuffled(std::uint64_t sequence) const {
+  constexpr std::uint64_t half_mask = (1ULL << (sequence_bits / 2)) - 1;
+  std::uint64_t left = sequence >> (sequence_bits / 2);
+  std::uint64_t right = sequence & half_mask;
+  for (std::uint64_t round = 0; round < 4; ++round) {  // Feistel network
+    const std::uint64_t f = (right * 0x9e3779b97f4a7c15ULL + options_.seed + round) *
+                            0xff51afd7ed558ccdULL >> 44;
+    const std::uint64_t mixed = left ^ (f & half_mask);
+    left = right;
+    right = mixed;
+  }
+  return left << (sequence_bits / 2) | right;
+}
+
+}  // namespace predrill::sim

@@ -1,0 +1,170 @@
+// One run: the clock, the pending events, the loop. Single-threaded, owns everything, no global
+// state; many runs go in parallel, one per thread, and share nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/assert.hpp"
+#include "sim/event.hpp"
+#include "sim/event_set.hpp"
+#include "sim/random.hpp"
+#include "sim/time.hpp"
+#include "sim/trace.hpp"
+
+namespace predrill::sim {
+
+class Host;
+class Network;
+struct PromiseBase;
+struct Process;
+
+struct SimulationOptions {
+  std::uint64_t seed = 1;
+  std::uint64_t events_max = UINT64_MAX;  // a run that exceeds it stops with Stop::event_budget
+  bool shuffle_ties = false;              // equal-time order drawn from the seed, to expose models
+                                          // that depend on it
+};
+
+enum class Stop : std::uint8_t { deadline, idle, requested, event_budget };
+
+class Simulation {
+ public:
+  explicit Simulation(const SimulationOptions& options = {});
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  Time now() const { return now_; }
+  std::uint64_t seed() const { return options_.seed; }
+  std::uint64_t events_executed() const { return executed_; }
+  std::size_t events_pending() const { return live_; }
+
+  /// Runs every event due up to and including `deadline`; the clock then stands at `deadline`
+  /// unless the run was stopped earlier.
+  Stop run_until(Time deadline);
+  Stop run_for(Duration length) { return run_until(now_ + length); }
+  /// Kills every process, the newest host first, and drops every message under way. Nothing runs
+  /// afterwards. Happens by itself when the first host is destroyed.
+  void shut_down();
+  /// Ends run_until after the current event.
+  void stop() { stop_requested_ = true; }
+
+  /// A stream of random numbers that belongs to (entity, purpose) alone.
+  Stream stream(std::string_view entity, std::string_view purpose) const {
+    return Stream(options_.seed, entity, purpose, &salt_);
+  }
+  /// From now on every stream draws other numbers: same past, another future.
+  void fork(std::uint64_t salt) { salt_ = salt; }
+
+  Trace& trace() { return trace_; }
+  Network& network() { return *network_; }
+  /// Processes that belong to no host: workloads, schedules of faults, measurements.
+  Group& world();
+  const std::vector<Host*>& hosts() const { return hosts_; }
+  Host* find_host(std::string_view name) const;
+
+  /// Digest of all event times and trace records so far.
+  std::uint64_t fingerprint() const { return digest_ ^ trace_.digest(); }
+
+  // Scheduling of events; model code uses sleep(), Timer and the primitives of sync.hpp.
+  void schedule(Event& event, Group& group, Time at) {
+    SIM_ASSERT(!event.pending(), "an event can be scheduled once at a time");
+    const std::uint32_t slot = take_slot();
+    const std::uint64_t order = next_order(slot);
+    slots_[slot] = {order, &event};
+    event.slot_ = slot & Event::no_slot;
+    event.group_ = &group;
+    event.cause_ = trace_.cause();
+    ++live_;
+    enqueue({at.time_since_epoch().count(), order});
+  }
+  void schedule_now(Event& event, Group& group) { schedule(event, group, now_); }
+  void cancel(Event& event) noexcept;
+  /// The event's order among equals at a later time, as if it were scheduled now (Timer::rearm).
+  std::uint64_t reserve_order(const Event& event) { return next_order(event.slot_); }
+  /// Puts an event that has just surfaced back at (at, order); see Timer.
+  void requeue(Event& event, Group& group, Time at, std::uint64_t order);
+
+ private:
+  friend class Group;
+  friend class Host;
+  friend struct PromiseBase;
+  friend struct Process;
+
+  struct Slot {
+    std::uint64_t order;  // of the queued key that is valid for this slot; else stale
+    Event* event;
+  };
+
+  std::uint32_t take_slot() {
+    if (free_slots_.empty()) [[unlikely]] return grow_slots();
+    const std::uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    return slot;
+  }
+  std::uint32_t grow_slots();
+  std::uint64_t next_order(std::uint32_t slot) {
+    std::uint64_t sequence = sequence_++;
+    if (options_.shuffle_ties) [[unlikely]] sequence = shuffled(sequence);
+    return sequence << 24 | slot;
+  }
+  std::uint64_t shuffled(std::uint64_t sequence) const;
+  void enqueue(EventKey key) {
+    SIM_ASSERT(key.at >= now_.time_since_epoch().count(), "an event lies in the past");
+    if (key.at == now_.time_since_epoch().count() && !options_.shuffle_ties) {
+      ring_push(key.order);
+    } else {
+      events_.push(key);
+    }
+  }
+  void ring_push(std::uint64_t order) {
+    if (ring_tail_ - ring_head_ == ring_.size()) [[unlikely]] grow_ring();
+    ring_[ring_tail_++ & (ring_.size() - 1)] = order;
+  }
+  void grow_ring();
+  bool next_key(std::int64_t limit, EventKey* key);
+  void fire(EventKey key);
+  void after_resume();
+  void bury();
+  void compact() noexcept;
+  void unpark(std::uint32_t slot, std::uint64_t order);
+
+  SimulationOptions options_;
+  Time now_{};
+  std::uint64_t sequence_ = 1;
+  std::uint64_t executed_ = 0;
+  std::uint64_t parked_ = 0;   // tickets given to parked events
+  std::uint32_t spawned_ = 0;  // numbers given to processes
+  std::uint64_t digest_ = 0x9e3779b97f4a7c15ULL;
+  std::uint64_t salt_ = 0;
+  std::size_t live_ = 0;   // scheduled and not cancelled
+  std::size_t stale_ = 0;  // cancelled keys still in the set or the ring
+  bool ended_ = false;
+  bool stop_requested_ = false;
+  bool chores_ = false;  // something to do before the next event: finished or doomed processes
+  PromiseBase* running_ = nullptr;
+  PromiseBase* next_ = nullptr;      // continuation of the task that has just finished
+  Process* finished_ = nullptr;      // root process that has just finished
+  std::vector<Process*> graveyard_;  // killed while running: destroyed before the next event
+
+  EventSet events_;
+  std::vector<std::uint64_t> ring_;  // events due now, in order of insertion
+  std::size_t ring_head_ = 0;
+  std::size_t ring_tail_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+
+  Trace trace_;
+  std::vector<Host*> hosts_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<Host> nowhere_;
+};
+
+}  // namespace predrill::sim
+
+#include "sim/host.hpp"  // Group, which ~Event and the awaiters need
