@@ -9,8 +9,8 @@ namespace predrill::sim {
 
 }  // namespace predrill::sim
 
-#define SIM_ASSERT(condition, message)                                                         \
-  do {                                                                                         \
-    if (!(condition)) [[unlikely]]                                                             \
-      ::predrill::sim::assertion_failed(#condition, __FILE__, __LINE__, message);              \
+#define SIM_ASSERT(condition, message)                                            \
+  do {                                                                            \
+    if (!(condition)) [[unlikely]]                                                \
+      ::predrill::sim::assertion_failed(#condition, __FILE__, __LINE__, message); \
   } while (false)

@@ -1,5 +1,5 @@
-// Several tasks at once inside one process: with_timeout, race, all_of. The tasks belong to the
-// waiting frame; those that have not finished when it goes on are destroyed.
+// Several tasks at once inside one process: with_timeout, race, all_of, all_in. The tasks belong to
+// the waiting frame; those that have not finished when it goes on are destroyed.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "sim/task.hpp"
 
@@ -29,11 +30,17 @@ Stored<T> take(Task<T>& task) {
   }
 }
 
+/// Destroys the tasks, the last one first; the order in which a tuple does it is not fixed.
+template <class Tuple, std::size_t... I>
+void end_all(Tuple& tasks, std::index_sequence<I...>) {
+  (std::get<sizeof...(I) - 1 - I>(tasks).end(), ...);
+}
+
 }  // namespace detail
 
 /// co_await with_timeout(5s, call()): nothing if the task has not finished in time.
 template <class T>
-class [[nodiscard]] with_timeout : Completion, Wake {
+class [[nodiscard]] with_timeout final : Completion, Wake {
  public:
   with_timeout(Duration limit, Task<T> task) : limit_(limit), task_(std::move(task)) {}
 
@@ -73,9 +80,10 @@ class [[nodiscard]] with_timeout : Completion, Wake {
 /// co_await race(a(), b()): a variant with the result of the first to finish; index() tells which.
 /// If several finish at one instant the first in the event order wins.
 template <class... T>
-class [[nodiscard]] race : Completion {
+class [[nodiscard]] race final : Completion {
  public:
   explicit race(Task<T>... tasks) : tasks_(std::move(tasks)...) {}
+  ~race() { detail::end_all(tasks_, std::index_sequence_for<T...>{}); }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -133,9 +141,10 @@ class [[nodiscard]] race : Completion {
 
 /// co_await all_of(a(), b()): a tuple of all results.
 template <class... T>
-class [[nodiscard]] all_of : Completion {
+class [[nodiscard]] all_of final : Completion {
  public:
   explicit all_of(Task<T>... tasks) : tasks_(std::move(tasks)...) {}
+  ~all_of() { detail::end_all(tasks_, std::index_sequence_for<T...>{}); }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -165,11 +174,14 @@ class [[nodiscard]] all_of : Completion {
   std::size_t left_ = 0;
 };
 
-/// co_await all_of(vector of equal tasks): a vector of results in the same order.
+/// co_await all_in(vector of equal tasks): a vector of results in the same order.
 template <class T>
-class [[nodiscard]] all_in : Completion {
+class [[nodiscard]] all_in final : Completion {
  public:
   explicit all_in(std::vector<Task<T>> tasks) : tasks_(std::move(tasks)) {}
+  ~all_in() {
+    while (!tasks_.empty()) tasks_.pop_back();
+  }
   bool await_ready() const noexcept { return tasks_.empty(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> h) {

@@ -22,7 +22,8 @@ class Event {
 
   /// `self_owned`: nobody holds it; when the run ends while it is pending it is fired once more,
   /// with every host down, and must destroy itself.
-  explicit Event(Fire fire, bool self_owned = false) : fire_(fire), self_owned_(self_owned ? 1 : 0) {}
+  explicit Event(Fire fire, bool self_owned = false)
+      : fire_(fire), self_owned_(self_owned ? 1 : 0) {}
   inline ~Event();  // cancels; defined in simulation.hpp
 
  private:

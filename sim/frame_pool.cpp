@@ -8,9 +8,13 @@ namespace {
 unsigned char fill_byte = 0;  // set by tests before any thread starts
 }
 
-void FramePool::set_fill(unsigned char byte) { fill_byte = byte; }
+void FramePool::set_fill(unsigned char byte) {
+  fill_byte = byte;
+}
 
-std::size_t FramePool::blocks_taken() { return lists().taken; }
+std::size_t FramePool::blocks_taken() {
+  return lists().taken;
+}
 
 void* FramePool::refill(std::size_t size_class) {
   ++lists().taken;

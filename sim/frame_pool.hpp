@@ -13,9 +13,11 @@ class FramePool {
  public:
   static void* allocate(std::size_t bytes) {
     const std::size_t size_class = (bytes + granule - 1) / granule;
-    if (size_class >= classes) [[unlikely]] return ::operator new(bytes);
+    if (size_class >= classes) [[unlikely]]
+      return ::operator new(bytes);
     Block*& head = lists().heads[size_class];
-    if (head == nullptr) [[unlikely]] return refill(size_class);
+    if (head == nullptr) [[unlikely]]
+      return refill(size_class);
     Block* block = head;
     head = block->next;
     return block;

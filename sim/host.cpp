@@ -94,7 +94,9 @@ void Group::end(Process& process) {
   }
 }
 
-void Group::freeze() { ++frozen_; }
+void Group::freeze() {
+  ++frozen_;
+}
 
 void Group::thaw() {
   SIM_ASSERT(frozen_ > 0, "thaw without freeze");

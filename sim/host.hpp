@@ -34,7 +34,7 @@ class GroupResource {
 
  protected:
   GroupResource() = default;
-  ~GroupResource() { detach(); }
+  virtual ~GroupResource() { detach(); }
   void attach(Group& group);
   void detach() noexcept;
   /// The group was killed (host alive) or its host crashed (group.host().up() is false).
@@ -187,7 +187,8 @@ class Host {
 
 inline Duration Group::to_virtual(Duration local) const {
   const LocalClock& clock = host_.clock();
-  if (clock.drift_ppm() == 0) [[likely]] return local;
+  if (clock.drift_ppm() == 0) [[likely]]
+    return local;
   return clock.to_virtual(local);
 }
 

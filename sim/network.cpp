@@ -6,12 +6,18 @@ namespace predrill::sim {
 
 std::string_view to_text(NetError error) {
   switch (error) {
-    case NetError::none: return "ok";
-    case NetError::refused: return "connection refused";
-    case NetError::reset: return "connection reset";
-    case NetError::closed: return "connection closed";
-    case NetError::timeout: return "timeout";
-    case NetError::unreachable: return "host unreachable";
+    case NetError::none:
+      return "ok";
+    case NetError::refused:
+      return "connection refused";
+    case NetError::reset:
+      return "connection reset";
+    case NetError::closed:
+      return "connection closed";
+    case NetError::timeout:
+      return "timeout";
+    case NetError::unreachable:
+      return "host unreachable";
   }
   return "?";
 }
@@ -31,9 +37,8 @@ ZoneId Network::zone(std::string_view name) {
   std::vector<Distribution> wider;
   for (std::size_t a = 0; a <= old; ++a) {
     for (std::size_t b = 0; b <= old; ++b) {
-      wider.push_back(a < old && b < old
-                          ? zone_latency_[a * old + b]
-                          : Distribution::constant(std::chrono::microseconds(100)));
+      wider.push_back(a < old && b < old ? zone_latency_[a * old + b]
+                                         : Distribution::constant(std::chrono::microseconds(100)));
     }
   }
   zone_latency_.swap(wider);
@@ -46,7 +51,9 @@ void Network::set_latency(ZoneId a, ZoneId b, const Distribution& one_way) {
   zone_latency_[b * zones_.size() + a] = one_way;
 }
 
-void Network::set_loopback(const Distribution& one_way) { loopback_ = one_way; }
+void Network::set_loopback(const Distribution& one_way) {
+  loopback_ = one_way;
+}
 
 HostId Network::add_host(const Host& host) {
   hosts_.push_back(&host);
@@ -63,11 +70,9 @@ HostId Network::add_host(const Host& host) {
 }
 
 std::uint32_t Network::make_link(const Host& from, const Host& to) const {
-  Link l;
   const std::string entity = from.name() + ">" + to.name();
-  l.delays = simulation_.stream(entity, "delay");
-  l.losses = simulation_.stream(entity, "loss");
-  links_.push_back(std::move(l));
+  links_.push_back({.delays = simulation_.stream(entity, "delay"),
+                    .losses = simulation_.stream(entity, "loss")});
   const auto index = static_cast<std::uint32_t>(links_.size());
   table_[from.id() * side_ + to.id()] = index;
   return index;
@@ -75,7 +80,8 @@ std::uint32_t Network::make_link(const Host& from, const Host& to) const {
 
 const Network::Link& Network::link(const Host& from, const Host& to) const {
   std::uint32_t index = table_[from.id() * side_ + to.id()];
-  if (index == 0) [[unlikely]] index = make_link(from, to);
+  if (index == 0) [[unlikely]]
+    index = make_link(from, to);
   return links_[index - 1];
 }
 
@@ -130,8 +136,7 @@ FaultId Network::cut(const HostSet& a, const HostSet& b, Direction direction) {
   return id;
 }
 
-FaultId Network::lose(const HostSet& a, const HostSet& b, double probability,
-                      Direction direction) {
+FaultId Network::lose(const HostSet& a, const HostSet& b, double probability, Direction direction) {
   const FaultId id = add_fault(a, b, direction, false);
   for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
     link(*hosts_[from], *hosts_[to]).loss.emplace_back(id, probability);

@@ -91,8 +91,8 @@ class Network {
     const Distribution* latency = nullptr;
     Stream delays;
     Stream losses;
-    std::vector<std::pair<FaultId, double>> loss;
-    std::vector<std::pair<FaultId, Distribution>> extra;
+    std::vector<std::pair<FaultId, double>> loss{};
+    std::vector<std::pair<FaultId, Distribution>> extra{};
   };
   struct Fault {
     std::vector<std::pair<HostId, HostId>> pairs;
@@ -109,9 +109,9 @@ class Network {
   std::vector<Distribution> zone_latency_;  // zones x zones
   Distribution loopback_;
   std::vector<const Host*> hosts_;
-  std::size_t side_ = 0;                       // of the table below
-  mutable std::vector<std::uint32_t> table_;   // (from, to) -> index in links_ + 1
-  mutable std::vector<Link> links_;            // made when first used
+  std::size_t side_ = 0;                      // of the table below
+  mutable std::vector<std::uint32_t> table_;  // (from, to) -> index in links_ + 1
+  mutable std::vector<Link> links_;           // made when first used
   std::vector<Fault> faults_;
 };
 

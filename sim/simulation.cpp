@@ -17,7 +17,9 @@ Simulation::Simulation(const SimulationOptions& options) : options_(options), ri
   nowhere_ = std::make_unique<Host>(*this, "world");
 }
 
-Simulation::~Simulation() { shut_down(); }
+Simulation::~Simulation() {
+  shut_down();
+}
 
 void Simulation::shut_down() {
   if (ended_) return;
@@ -33,7 +35,9 @@ void Simulation::shut_down() {
   }
 }
 
-Group& Simulation::world() { return nowhere_->kernel(); }
+Group& Simulation::world() {
+  return nowhere_->kernel();
+}
 
 Host* Simulation::find_host(std::string_view name) const {
   for (Host* host : hosts_) {
@@ -145,7 +149,8 @@ void Simulation::cancel(Event& event) noexcept {
 
 void Simulation::compact() noexcept {
   const std::size_t before = events_.size();
-  events_.compact([this](EventKey key) { return slots_[key.order & slot_mask].order != key.order; });
+  events_.compact(
+      [this](EventKey key) { return slots_[key.order & slot_mask].order != key.order; });
   stale_ -= before - events_.size();
 }
 
@@ -195,8 +200,8 @@ std::uint64_t Simulation::shuffled(std::uint64_t sequence) const {
   std::uint64_t left = sequence >> (sequence_bits / 2);
   std::uint64_t right = sequence & half_mask;
   for (std::uint64_t round = 0; round < 4; ++round) {  // Feistel network
-    const std::uint64_t f = (right * 0x9e3779b97f4a7c15ULL + options_.seed + round) *
-                            0xff51afd7ed558ccdULL >> 44;
+    const std::uint64_t f =
+        (right * 0x9e3779b97f4a7c15ULL + options_.seed + round) * 0xff51afd7ed558ccdULL >> 44;
     const std::uint64_t mixed = left ^ (f & half_mask);
     left = right;
     right = mixed;

@@ -71,7 +71,7 @@ class Simulation {
   /// Digest of all event times and trace records so far.
   std::uint64_t fingerprint() const { return digest_ ^ trace_.digest(); }
 
-  // Scheduling of events; model code uses sleep(), Timer and the primitives of sync.hpp.
+  // Scheduling of events; model code uses sleep_for(), Timer and the primitives of sync.hpp.
   void schedule(Event& event, Group& group, Time at) {
     SIM_ASSERT(!event.pending(), "an event can be scheduled once at a time");
     const std::uint32_t slot = take_slot();
@@ -102,7 +102,8 @@ class Simulation {
   };
 
   std::uint32_t take_slot() {
-    if (free_slots_.empty()) [[unlikely]] return grow_slots();
+    if (free_slots_.empty()) [[unlikely]]
+      return grow_slots();
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();
     return slot;
@@ -110,7 +111,8 @@ class Simulation {
   std::uint32_t grow_slots();
   std::uint64_t next_order(std::uint32_t slot) {
     std::uint64_t sequence = sequence_++;
-    if (options_.shuffle_ties) [[unlikely]] sequence = shuffled(sequence);
+    if (options_.shuffle_ties) [[unlikely]]
+      sequence = shuffled(sequence);
     return sequence << 24 | slot;
   }
   std::uint64_t shuffled(std::uint64_t sequence) const;
@@ -123,7 +125,8 @@ class Simulation {
     }
   }
   void ring_push(std::uint64_t order) {
-    if (ring_tail_ - ring_head_ == ring_.size()) [[unlikely]] grow_ring();
+    if (ring_tail_ - ring_head_ == ring_.size()) [[unlikely]]
+      grow_ring();
     ring_[ring_tail_++ & (ring_.size() - 1)] = order;
   }
   void grow_ring();

@@ -138,7 +138,8 @@ inline void Waiter::leave() noexcept {
 /// A Waiter that also gives up after a while.
 class TimedWaiter : public Waiter {
  public:
-  explicit TimedWaiter(Duration limit) : Waiter(&TimedWaiter::woken), expiry_(*this), limit_(limit) {}
+  explicit TimedWaiter(Duration limit)
+      : Waiter(&TimedWaiter::woken), expiry_(*this), limit_(limit) {}
   bool timed_out() const { return timed_out_; }
 
  protected:
@@ -284,9 +285,7 @@ class Semaphore {
       start_clock();
     }
     /// An empty permit after a time-out.
-    Permit await_resume() {
-      return Permit(std::exchange(granted, false) ? &semaphore : nullptr);
-    }
+    Permit await_resume() { return Permit(std::exchange(granted, false) ? &semaphore : nullptr); }
     Semaphore& semaphore;
     bool granted = false;
   };

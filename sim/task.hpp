@@ -2,7 +2,7 @@
 // awaiting frame) or spawned (it then belongs to a Group). Destroying its owner destroys it, the
 // innermost frame first.
 //
-//   Task<> patroni() { for (;;) { co_await run_cycle(); co_await sleep(10s); } }
+//   Task<> patroni() { for (;;) { co_await run_cycle(); co_await sleep_for(10s); } }
 //
 // Rules for writing them, which avoid known miscompilations of g++ 12: name the result of a
 // co_await before deciding on it; no lambda coroutines; nothing that owns memory is created inside
@@ -116,8 +116,10 @@ class [[nodiscard]] Task {
     std::swap(handle_, other.handle_);
     return *this;
   }
-  ~Task() {
-    if (handle_) handle_.destroy();
+  ~Task() { end(); }
+  /// Destroys the coroutine, wherever it stands.
+  void end() noexcept {
+    if (handle_) std::exchange(handle_, nullptr).destroy();
   }
 
   promise_type& promise() const { return handle_.promise(); }
@@ -172,10 +174,10 @@ struct Process : Pooled {
   void destroy() noexcept;  // the coroutine, then this block
 };
 
-/// co_await sleep(10s): by the monotonic clock of the process's host.
-class [[nodiscard]] sleep : Wake {
+/// co_await sleep_for(10s): by the monotonic clock of the process's host.
+class [[nodiscard]] sleep_for : Wake {
  public:
-  explicit sleep(Duration length) : length_(length) {}
+  explicit sleep_for(Duration length) : length_(length) {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> h) {

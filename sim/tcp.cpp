@@ -64,9 +64,9 @@ void Segment::arrive(Event& event) {
   const bool answer = self.type == Type::data;
   if (answer && sender.open_ && host.simulation().network().open(host, sender.host())) {
     Segment* rst = make(self.connection, 1 - self.to_side, Type::rst, nullptr, 0);
-    host.simulation().schedule(*rst, sender.host().kernel(),
-                               host.simulation().now() +
-                                   host.simulation().network().delay(host, sender.host()));
+    host.simulation().schedule(
+        *rst, sender.host().kernel(),
+        host.simulation().now() + host.simulation().network().delay(host, sender.host()));
   }
   self.destroy();
 }
@@ -122,15 +122,13 @@ void End::transmit(Segment* segment) {
   End& peer = connection_.end(1 - side_);
   Simulation& sim = host_.simulation();
   Network& network = sim.network();
-  if (!unsent_.empty() || !network.open(host(), peer.host()) ||
-      network.lost(host(), peer.host())) {
+  if (!unsent_.empty() || !network.open(host(), peer.host()) || network.lost(host(), peer.host())) {
     unsent_.push(segment);
     start_retransmission();
     return;
   }
   if (!peer_answers()) start_retransmission();  // it may arrive, but nothing will confirm it
-  peer.last_arrival_ =
-      std::max(peer.last_arrival_, sim.now() + network.delay(host(), peer.host()));
+  peer.last_arrival_ = std::max(peer.last_arrival_, sim.now() + network.delay(host(), peer.host()));
   sim.schedule(*segment, peer.host().kernel(), peer.last_arrival_);
 }
 
@@ -205,8 +203,8 @@ void End::close() {
     unsent_.clear();
     return;
   }
-  transmit(Segment::make(connection_, 1 - side_,
-                         unread ? Segment::Type::rst : Segment::Type::fin, nullptr, 0));
+  transmit(Segment::make(connection_, 1 - side_, unread ? Segment::Type::rst : Segment::Type::fin,
+                         nullptr, 0));
   if (!unsent_.empty()) attach(host_.kernel());  // an orphan: the kernel goes on trying
 }
 
@@ -238,13 +236,11 @@ void End::retransmit() {
 void End::send_again() {
   End& peer = connection_.end(1 - side_);
   Network& network = host_.simulation().network();
-  if (network.open(host(), peer.host()) && peer.host().up() &&
-      !network.lost(host(), peer.host())) {
+  if (network.open(host(), peer.host()) && peer.host().up() && !network.lost(host(), peer.host())) {
     Queue queue = std::exchange(unsent_, Queue{});
     while (!queue.empty()) {
       Segment* segment = queue.pop();
-      peer.last_arrival_ = std::max(peer.last_arrival_,
-                                    now() + network.delay(host(), peer.host()));
+      peer.last_arrival_ = std::max(peer.last_arrival_, now() + network.delay(host(), peer.host()));
       host_.simulation().schedule(*segment, peer.host().kernel(), peer.last_arrival_);
     }
     if (!open_) detach();
@@ -272,12 +268,12 @@ void End::probe() {
   if (!open_) return;
   const Duration quiet = now() - last_heard_;
   if (retransmission_.armed() || (probes_ == 0 && quiet < options_.keepalive_idle)) {
-    keepalive_.arm(std::max<Duration>(options_.keepalive_idle - quiet, options_.keepalive_interval));
+    keepalive_.arm(
+        std::max<Duration>(options_.keepalive_idle - quiet, options_.keepalive_interval));
     return;
   }
-  const bool exhausted = options_.user_timeout > 0s
-                             ? probes_ > 0 && quiet >= options_.user_timeout
-                             : probes_ >= options_.keepalive_count;
+  const bool exhausted = options_.user_timeout > 0s ? probes_ > 0 && quiet >= options_.user_timeout
+                                                    : probes_ >= options_.keepalive_count;
   if (exhausted) {
     fail(NetError::timeout);
     return;

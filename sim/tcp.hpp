@@ -1,7 +1,8 @@
 // TCP as far as failovers depend on it: connections between processes of hosts that carry small
 // typed messages in order. A message is delivered once or the sender learns, late, that it was not:
 //   the peer's process dies           its kernel sends FIN (or RST if data was left unread)
-//   the peer's host dies              nothing; unacknowledged data is sent again until the time-out;
+//   the peer's host dies              nothing; unacknowledged data is sent again until the
+//   time-out;
 //                                     an idle connection notices only by keep-alive
 //   the peer's host comes back        RST in answer to the next packet
 //   the path is cut                   data waits for retransmission (200 ms, doubling to 120 s)
@@ -30,11 +31,11 @@ template <class M>
 concept Message = std::is_trivially_copyable_v<M> && sizeof(M) <= message_bytes_max;
 
 struct TcpOptions {
-  bool keepalive = false;                            // SO_KEEPALIVE
-  Duration keepalive_idle = std::chrono::hours(2);   // TCP_KEEPIDLE
+  bool keepalive = false;                                  // SO_KEEPALIVE
+  Duration keepalive_idle = std::chrono::hours(2);         // TCP_KEEPIDLE
   Duration keepalive_interval = std::chrono::seconds(75);  // TCP_KEEPINTVL
-  int keepalive_count = 9;                           // TCP_KEEPCNT
-  Duration user_timeout{0};                          // TCP_USER_TIMEOUT, 0 = by retransmissions
+  int keepalive_count = 9;                                 // TCP_KEEPCNT
+  Duration user_timeout{0};  // TCP_USER_TIMEOUT, 0 = by retransmissions
 };
 
 namespace detail {
@@ -74,7 +75,7 @@ struct Queue {
 class End : GroupResource {
  public:
   End(Connection& connection, int side, Group& group, const TcpOptions& options);
-  ~End();
+  ~End() override;
 
   bool open() const { return open_; }
   NetError error() const { return error_; }
@@ -235,7 +236,7 @@ class ListenerBase : GroupResource {
  public:
   ListenerBase(Group& group, std::string_view name, std::size_t backlog)
       : group_(group), name_(name), backlog_(backlog) {}
-  ~ListenerBase() { close(); }
+  ~ListenerBase() override { close(); }
 
   void open() {
     if (!open_) attach(group_);
@@ -262,11 +263,12 @@ class ListenerBase : GroupResource {
       waiter = &h.promise();
       listener.accepting_.push_back(*this);
     }
+    detail::Handle take() { return listener.take(); }
     ListenerBase& listener;
   };
-  detail::Handle take();
 
  private:
+  detail::Handle take();
   void on_group_death() override {
     open_ = false;
     queue_.clear();
@@ -293,9 +295,7 @@ class Listener : public ListenerBase {
 
   struct [[nodiscard]] Accept : AcceptBase {
     using AcceptBase::AcceptBase;
-    Server await_resume() { return Server(this->listener.take()); }
-   private:
-    friend class Listener;
+    Server await_resume() { return Server(this->take()); }
   };
   /// The next connection. One process accepts.
   Accept accept() { return Accept(*this); }

@@ -26,8 +26,9 @@ std::string hexadecimal(std::uint64_t value) {
 }  // namespace
 
 EntityId Trace::entity(std::string_view name) {
-  auto place = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                [this](std::uint32_t i, std::string_view n) { return names_[i] < n; });
+  auto place =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                       [this](std::uint32_t i, std::string_view n) { return names_[i] < n; });
   if (place != by_name_.end() && names_[*place] == name) return EntityId{*place};
   const auto id = static_cast<std::uint32_t>(names_.size());
   names_.emplace_back(name);
@@ -42,7 +43,8 @@ std::uint32_t Trace::emit(Time now, EntityId entity, const Kind& kind, std::int6
   digest_ = fold(digest_, static_cast<std::uint64_t>(now.time_since_epoch().count()));
   digest_ = fold(digest_, name_hashes_[static_cast<std::uint32_t>(entity)] ^ kind.hash);
   digest_ = fold(digest_, static_cast<std::uint64_t>(cause_));
-  for (std::int64_t value : {a, b, c, d}) digest_ = fold(digest_, static_cast<std::uint64_t>(value));
+  for (std::int64_t value : {a, b, c, d})
+    digest_ = fold(digest_, static_cast<std::uint64_t>(value));
   if (!sinks_.empty()) {
     const Record record{now, id, cause_, entity, &kind, {a, b, c, d}};
     for (TraceSink* sink : sinks_) sink->on_record(*this, record);
