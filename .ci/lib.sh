@@ -83,9 +83,9 @@ lock_build() {
 }
 unlock_build() { exec 9>&-; }
 
-# configure PRESET [CMAKE ARGUMENT...]
+# configure NAME [CMAKE ARGUMENT...]: build/NAME, after the preset of that name or $preset.
 configure() {
-  local preset=$1 dir=$root/build/$1 home=
+  local dir=$root/build/$1 home='' command=(cmake --preset "${preset:-$1}" -B "$root/build/$1")
   shift
   # A tree that was moved or copied with its build folder cannot use it.
   if [[ -f $dir/CMakeCache.txt ]]; then
@@ -93,17 +93,17 @@ configure() {
     if [[ $home != "$root" ]]; then rm -rf "$dir"; fi
   fi
   mkdir -p "$dir"
-  progress "configuring ($preset)"
+  progress "configuring ${dir#"$root/"}"
   # Half a configuration, left by an interruption, is the reason for the second attempt.
-  (cd "$root" && cmake --preset "$preset" "$@") >"$dir/configure.log" 2>&1 ||
-    (cd "$root" && cmake --fresh --preset "$preset" "$@") >"$dir/configure.log" 2>&1 || {
+  (cd "$root" && "${command[@]}" "$@") >"$dir/configure.log" 2>&1 ||
+    (cd "$root" && "${command[@]}" --fresh "$@") >"$dir/configure.log" 2>&1 || {
       progress_end
       cat "$dir/configure.log" >&2
       return 1
     }
 }
 
-# build PRESET TARGET: shows the output of the compilers only if they fail.
+# build NAME TARGET: shows the output of the compilers only if they fail.
 build() {
   local dir=$root/build/$1 status=0 line
   cmake --build "$dir" --target "$2" -j "$(at_a_time)" 2>&1 </dev/null |
