@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "sim/portable_math.hpp"
+#include "sim/portable_math_inline.hpp"
 
 namespace predrill::sim {
 namespace {
@@ -35,15 +36,15 @@ std::string number(double value) {
 
 /// The standard normal value at a level; each tail from its own side.
 double normal_at(double p, double q) {
-  const double z = portable::normal_quantile(p < q ? p : q);
-  return p < q ? z : -z;
+  return std::copysign(portable::inlined::normal_quantile(p < q ? p : q), p - q);
 }
 
 Duration to_duration(double value) {
   if (!(value > 0)) return Duration{0};
   if (value >= 0x1p63) return Duration::max();
   const auto whole = static_cast<std::int64_t>(value);
-  return Duration{whole + (value - static_cast<double>(whole) >= 0.5 ? 1 : 0)};
+  const bool up = value - static_cast<double>(whole) >= 0.5;  // no branch: it would be a coin toss
+  return Duration{whole + std::int64_t{up}};
 }
 
 // ---- Gamma: log(value) as a function of the normal value z of the same level ----
@@ -159,13 +160,13 @@ double smallest(Above above) {
 
 struct Distribution::Detail {
   std::string problem;
-  std::vector<double> p, value;        // table: ascending
-  std::vector<std::uint32_t> guide;    // table: where the points of each 1/256 of p begin
-  std::vector<GammaKnot> knots;        // gamma
-  std::vector<Distribution> parts;     // mixture; truncated: the one that is cut
-  std::vector<double> weight, up_to;   // mixture: the weights, normalised, and their sums
-  Level from{0, 1}, to{1, 0};          // truncated: the levels of the bounds
-  double mass = 1, low = 0, high = 0;  // truncated: the probability between, the bounds
+  std::vector<double> p, value, slope;  // table: ascending; slope up to the next point
+  std::vector<std::uint32_t> guide;     // table: where the points of each 1/256 of p begin
+  std::vector<GammaKnot> knots;         // gamma
+  std::vector<Distribution> parts;      // mixture; truncated: the one that is cut
+  std::vector<double> weight, up_to;    // mixture: the weights, normalised, and their sums
+  Level from{0, 1}, to{1, 0};           // truncated: the levels of the bounds
+  double mass = 1, low = 0, high = 0;   // truncated: the probability between, the bounds
 };
 
 // ---- Makers ----
@@ -363,6 +364,9 @@ Distribution Distribution::quantiles_of(bool is_duration,
     detail->p.push_back(p);
     detail->value.push_back(value);
   }
+  for (std::size_t i = 1; i < points.size(); ++i)
+    detail->slope.push_back((points[i].second - points[i - 1].second) /
+                            (points[i].first - points[i - 1].first));
   for (std::uint32_t i = 0, at = 0; i < 256; ++i) {
     while (at + 2 < points.size() && points[at + 1].first <= i / 256.0) ++at;
     detail->guide.push_back(at);
@@ -451,22 +455,33 @@ const std::string& Distribution::problem() const {
 
 // ---- Values ----
 
-double Distribution::base(Level level) const {
+inline double Distribution::base(Level level) const {
   const auto [p, q] = level;
-  switch (kind_) {
+  switch (kind_) {  // the ones that are drawn most; the others are kept out of line
     case Kind::constant:
       return a_;
     case Kind::uniform:
       return a_ + b_ * p;
     case Kind::exponential:
-      return -a_ * portable::log(q);
+      return -a_ * portable::inlined::log(q);
     case Kind::normal:
       return b_ == 0 ? a_ : a_ + b_ * normal_at(p, q);
     case Kind::lognormal:
-      return portable::exp(b_ == 0 ? a_ : a_ + b_ * normal_at(p, q));
+      return portable::inlined::exp(b_ == 0 ? a_ : a_ + b_ * normal_at(p, q));
+    default:
+      return other_base(level);
+  }
+}
+
+inline double Distribution::inverse(Level level) const {
+  return offset_ + factor_ * base(level);
+}
+
+double Distribution::other_base(Level level) const {
+  const auto [p, q] = level;
+  switch (kind_) {
     case Kind::weibull:
-      return a_ *
-             portable::exp(b_ * portable::log(p < 0.25 ? -portable::log1p(-p) : -portable::log(q)));
+      return a_ * portable::exp(b_ * portable::log(-portable::log(q)));
     case Kind::gamma:
       return a_ * gamma_at(detail_->knots, normal_at(p, q));
     case Kind::pareto:
@@ -484,8 +499,7 @@ double Distribution::base(Level level) const {
       const Detail& table = *detail_;
       std::size_t at = table.guide[std::min(static_cast<std::size_t>(p * 256), std::size_t{255})];
       while (p > table.p[at + 1]) ++at;
-      const double share = (p - table.p[at]) / (table.p[at + 1] - table.p[at]);
-      return table.value[at] + share * (table.value[at + 1] - table.value[at]);
+      return std::min(table.value[at] + (p - table.p[at]) * table.slope[at], table.value[at + 1]);
     }
     case Kind::mixture: {
       double low = infinity, high = -infinity;
@@ -509,7 +523,7 @@ double Distribution::base(Level level) const {
       const Level inner{cut.from.p + p * cut.mass, cut.to.q + q * cut.mass};
       return std::clamp(cut.parts.front().inverse(inner), cut.low, cut.high);
     }
-    case Kind::invalid:
+    default:
       break;
   }
   std::fprintf(stderr, "predrill: an impossible distribution was sampled: %s\n",
@@ -536,9 +550,9 @@ double Distribution::base_from_draw(std::uint64_t draw) const {
 }
 
 double Distribution::from_draw(std::uint64_t draw) const {
+  const double u = to_unit(draw);
   if (kind_ == Kind::mixture || kind_ == Kind::truncated_mixture)
     return offset_ + factor_ * base_from_draw(draw);
-  const double u = to_unit(draw);
   return inverse({u, 1 - u});
 }
 

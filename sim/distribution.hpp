@@ -147,8 +147,10 @@ class Distribution {
   static Distribution gamma_of(bool is_duration, double shape, double scale);
 
   bool samples_by_inverse() const { return kind_ < Kind::mixture || kind_ == Kind::truncated; }
-  double base(Level level) const;  // the inverse before scaling and shifting
-  double inverse(Level level) const { return offset_ + factor_ * base(level); }
+  // The inverse before scaling and shifting, and after.
+  double base(Level level) const;
+  double other_base(Level level) const;
+  double inverse(Level level) const;
   double base_from_draw(std::uint64_t draw) const;
   double base_mean() const;
   template <class Above>

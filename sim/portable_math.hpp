@@ -23,7 +23,7 @@ double pow(double x, double y);
 /// log(Gamma(x)) for x > 0, to about 1e-15 of the larger of 1 and its value; NaN otherwise.
 double log_gamma(double x);
 
-/// The standard normal value z with Phi(z) = p for p in (0, 1), within 4 ulp; infinite at 0 and 1,
+/// The standard normal value z with Phi(z) = p for p in (0, 1), within 6 ulp; infinite at 0 and 1,
 /// NaN outside. Upper tails: normal_quantile(1 - q) loses digits for small q, -normal_quantile(q)
 /// none.
 double normal_quantile(double p);
