@@ -95,12 +95,20 @@ void Group::end(Process& process) {
 }
 
 void Group::freeze() {
-  ++frozen_;
+  if (frozen_++ == 0) tell_freeze(true);
 }
 
 void Group::thaw() {
   SIM_ASSERT(frozen_ > 0, "thaw without freeze");
-  if (--frozen_ == 0) unpark();
+  if (--frozen_ != 0) return;
+  unpark();
+  tell_freeze(false);
+}
+
+void Group::tell_freeze(bool frozen) {
+  for (GroupResource* resource = resources_; resource != nullptr; resource = resource->next_) {
+    resource->on_group_freeze(frozen);
+  }
 }
 
 void Group::unpark() {
@@ -143,11 +151,13 @@ void Host::crash() {
   ++incarnation_;
   if (frozen_) thaw();
   for (std::size_t i = groups_.size(); i-- > 0;) groups_[i]->kill();
+  simulation_.network().tell_change();
 }
 
 void Host::restart() {
   SIM_ASSERT(!up_, "only a host that is down can restart");
   up_ = true;
+  simulation_.network().tell_change();
   boot();
 }
 
@@ -155,6 +165,7 @@ void Host::freeze() {
   if (frozen_ || !up_) return;
   frozen_ = true;
   for (Group* group : groups_) group->freeze();
+  simulation_.network().tell_change();
 }
 
 // What fell due meanwhile fires now, in the order in which it fell due, across all groups.
@@ -170,6 +181,10 @@ void Host::thaw() {
   std::sort(due.begin(), due.end(),
             [](const auto& a, const auto& b) { return a.ticket < b.ticket; });
   for (const Group::Parked& p : due) simulation_.unpark(p.slot, p.order);
+  for (Group* group : groups_) {
+    if (group->frozen_ == 0) group->tell_freeze(false);
+  }
+  simulation_.network().tell_change();
 }
 
 namespace {

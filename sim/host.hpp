@@ -39,6 +39,8 @@ class GroupResource {
   void detach() noexcept;
   /// The group was killed (host alive) or its host crashed (group.host().up() is false).
   virtual void on_group_death() = 0;
+  /// The group, or its host, was stopped or goes on.
+  virtual void on_group_freeze(bool /*frozen*/) {}
 
  private:
   friend class Group;
@@ -101,6 +103,7 @@ class Group {
     std::uint64_t ticket;  // order of parking over all groups
   };
   void unpark();
+  void tell_freeze(bool frozen);
   void end(Process& process);
 
   Host& host_;

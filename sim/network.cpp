@@ -133,6 +133,7 @@ FaultId Network::cut(const HostSet& a, const HostSet& b, Direction direction) {
   for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
     ++link(*hosts_[from], *hosts_[to]).cuts;
   }
+  tell_change();
   return id;
 }
 
@@ -141,6 +142,7 @@ FaultId Network::lose(const HostSet& a, const HostSet& b, double probability, Di
   for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
     link(*hosts_[from], *hosts_[to]).loss.emplace_back(id, probability);
   }
+  tell_change();
   return id;
 }
 
@@ -150,6 +152,7 @@ FaultId Network::slow(const HostSet& a, const HostSet& b, const Distribution& ex
   for (auto [from, to] : faults_[static_cast<std::uint32_t>(id)].pairs) {
     link(*hosts_[from], *hosts_[to]).extra.emplace_back(id, extra);
   }
+  tell_change();
   return id;
 }
 
@@ -162,6 +165,15 @@ void Network::heal(FaultId fault) {
     std::erase_if(l.extra, [fault](const auto& entry) { return entry.first == fault; });
   }
   f.pairs.clear();
+  tell_change();
+}
+
+void Network::remove_observer(NetworkObserver& observer) {
+  std::erase(observers_, &observer);
+}
+
+void Network::tell_change() {
+  for (std::size_t i = 0; i < observers_.size(); ++i) observers_[i]->on_network_change();
 }
 
 }  // namespace predrill::sim

@@ -48,6 +48,16 @@ using HostSet = std::vector<const Host*>;
 enum class Direction : std::uint8_t { both, forward };
 enum class FaultId : std::uint32_t {};
 
+/// Told after a path, its speed or a host on it has changed: for models that compute a flow instead
+/// of sending its messages one by one.
+class NetworkObserver {
+ public:
+  virtual void on_network_change() = 0;
+
+ protected:
+  ~NetworkObserver() = default;
+};
+
 class Network {
  public:
   explicit Network(Simulation& simulation);
@@ -83,7 +93,11 @@ class Network {
   /// Draws whether one packet is lost on the way.
   bool lost(const Host& from, const Host& to);
 
+  void add_observer(NetworkObserver& observer) { observers_.push_back(&observer); }
+  void remove_observer(NetworkObserver& observer);
+
   HostId add_host(const Host& host);  // by Host's constructor
+  void tell_change();                 // by Host too: it went down, came up, was stopped or goes on
 
  private:
   struct Link {
@@ -113,6 +127,7 @@ class Network {
   mutable std::vector<std::uint32_t> table_;  // (from, to) -> index in links_ + 1
   mutable std::vector<Link> links_;           // made when first used
   std::vector<Fault> faults_;
+  std::vector<NetworkObserver*> observers_;
 };
 
 }  // namespace predrill::sim
