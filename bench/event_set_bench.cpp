@@ -17,7 +17,7 @@ using predrill::sim::EventSet;
 
 constexpr std::size_t increment_count = 1 << 16;
 
-// Exponential with mean 1 ms; libm is good enough for a measurement.
+// Exponential with mean 1 s; libm is good enough for a measurement.
 const std::vector<std::int64_t>& increments() {
   static const std::vector<std::int64_t> table = [] {
     std::vector<std::int64_t> t(increment_count);
@@ -25,7 +25,7 @@ const std::vector<std::int64_t>& increments() {
     for (auto& increment : t) {
       state = state * 6364136223846793005u + 1442695040888963407u;
       const double u = (static_cast<double>(state >> 11) + 0.5) / 9007199254740992.0;
-      increment = static_cast<std::int64_t>(-std::log(u) * 1e6);
+      increment = static_cast<std::int64_t>(-std::log(u) * 1e9);
     }
     return t;
   }();

@@ -8,15 +8,17 @@ namespace predrill::sim {
 namespace {
 
 constexpr std::uint64_t time_end = std::uint64_t{1} << 63;
-constexpr std::size_t bottom_only_max = 48;  // that few pending keys need no level
+constexpr std::size_t bottom_only_max = 24;  // that few pending keys need no level
 constexpr std::size_t direct_max = 1024;     // that many keys of one bucket are sorted at once
 constexpr std::size_t bottom_max = 2 * direct_max;
 constexpr std::size_t bottom_capacity = 2 * bottom_max;
-constexpr std::size_t counting_min = 8;       // below: plain insertion sort
-constexpr unsigned keys_per_bucket_bits = 3;  // wanted when a level is made, as a power of two
+constexpr std::size_t slots_max = 2 * direct_max;
+// The following are the best of a grid of HOLD measurements from 10 to a million pending keys.
+constexpr std::size_t insertion_max = 4;      // so few keys are not worth a counting sort
+constexpr unsigned keys_per_bucket_bits = 4;  // wanted when a level is made, as a power of two
 constexpr unsigned bucket_bits_min = 4;
-constexpr unsigned bucket_bits_max = 12;
-constexpr unsigned window_bits = 1;  // a level reaches that many doublings past 7/8 of its keys
+constexpr unsigned bucket_bits_max = 12;  // more buckets would need more cache than they save
+constexpr unsigned window_bits = 2;  // a level reaches that many doublings past 7/8 of its keys
 constexpr std::size_t slab_chunks_min = 16;
 constexpr std::size_t slab_chunks_max = 4096;  // 1 MiB
 
@@ -30,6 +32,23 @@ bool before(const EventKey& a, const EventKey& b) {
 
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
   return a + b < a ? UINT64_MAX : a + b;
+}
+
+// Moves keys from `from` to `to`, by ascending slot_of(key) < slots, keys of one slot in the order
+// in which they were.
+template <class SlotOf>
+void counting_sort(const EventKey* from, EventKey* to, std::size_t size, std::size_t slots,
+                   std::uint16_t* counts, SlotOf slot_of) {
+  assert(slots <= slots_max);
+  std::memset(counts, 0, slots * sizeof(*counts));
+  for (std::size_t i = 0; i < size; ++i) ++counts[slot_of(from[i])];
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < slots; ++i) {
+    const unsigned count = counts[i];
+    counts[i] = static_cast<std::uint16_t>(sum);
+    sum += count;
+  }
+  for (std::size_t i = 0; i < size; ++i) to[counts[slot_of(from[i])]++] = from[i];
 }
 
 // Insertion sort that gives up after a number of moves linear in the size.
@@ -50,12 +69,45 @@ bool insertion_sort(EventKey* keys, std::size_t size, std::size_t moves_max) {
   return true;
 }
 
+// Sorts keys that lie unevenly: cuts the range that they really occupy, then each part again. A
+// round shrinks the range at least 64-fold, so there are at most 128 / 6 of them.
+void sort_uneven(EventKey* keys, std::size_t size, EventKey* stage, std::uint16_t* counts) {
+  if (size <= 16) {
+    insertion_sort(keys, size, SIZE_MAX);
+    return;
+  }
+  Packed least = packed(keys[0]);
+  Packed greatest = least;
+  for (std::size_t i = 1; i < size; ++i) {
+    least = std::min(least, packed(keys[i]));
+    greatest = std::max(greatest, packed(keys[i]));
+  }
+  const auto range = greatest - least;
+  const auto high = static_cast<std::uint64_t>(range >> 64);
+  const auto range_bits = static_cast<unsigned>(
+      high != 0 ? 64 + std::bit_width(high) : std::bit_width(static_cast<std::uint64_t>(range)));
+  const auto slot_bits = std::min(static_cast<unsigned>(std::bit_width(size - 1)) + 1, range_bits);
+  const unsigned shift = range_bits - slot_bits;
+  const auto slot_of = [least, shift](const EventKey& key) {
+    return static_cast<std::size_t>((packed(key) - least) >> shift);
+  };
+  std::memcpy(stage, keys, size * sizeof(EventKey));
+  counting_sort(stage, keys, size, std::size_t{1} << slot_bits, counts, slot_of);
+  for (std::size_t begin = 0; begin < size;) {
+    const std::size_t slot = slot_of(keys[begin]);
+    std::size_t end = begin + 1;
+    while (end < size && slot_of(keys[end]) == slot) ++end;
+    if (end - begin > 1) sort_uneven(keys + begin, end - begin, stage, counts);
+    begin = end;
+  }
+}
+
 }  // namespace
 
 EventSet::EventSet()
     : bottom_(new EventKey[bottom_capacity]),
       stage_(new EventKey[direct_max + Chunk::capacity]),
-      counts_(new std::uint16_t[2 * direct_max]) {
+      counts_(new std::uint16_t[slots_max]) {
   levels_.reserve(8);
   levels_.resize(1);
   Level& all = levels_.front();
@@ -155,14 +207,38 @@ void EventSet::push_near(EventKey key) {
   if (at < bottom_end_at_ || (at == bottom_end_at_ && key.order < bottom_end_order_)) {
     return insert_into_bottom(key);
   }
-  Level* level = &levels_[depth_];
-  while (!level->covers(key)) --level;
-  append(*level, level->index_of(level->coordinate_of(key)), key);
+  Level& level = find_level(key);
+  append(level, level.index_of(level.coordinate_of(key)), key);
+}
+
+// The deepest level that covers the key. Each level covers what the deeper ones cover.
+EventSet::Level& EventSet::find_level(EventKey key) {
+  if (depth_ < 16) {
+    Level* level = &levels_[depth_];
+    while (!level->covers(key)) --level;
+    return *level;
+  }
+  const auto first = levels_.begin();
+  return *std::prev(std::partition_point(first + 1, first + static_cast<std::ptrdiff_t>(depth_ + 1),
+                                         [&](const Level& level) { return level.covers(key); }));
 }
 
 void EventSet::insert_into_bottom(EventKey key) {
-  EventKey* place = head_;
   const auto size = static_cast<std::size_t>(tail_ - head_);
+  EventKey* const begin = bottom_.get();
+  if (head_ == begin || tail_ == begin + bottom_capacity) {
+    EventKey* const centred = begin + (bottom_capacity - size) / 2;
+    std::memmove(centred, head_, size * sizeof(EventKey));
+    head_ = centred;
+    tail_ = centred + size;
+  }
+  if (size < bottom_only_max) {
+    EventKey* place = tail_++;
+    for (; place != head_ && before(key, place[-1]); --place) *place = place[-1];
+    *place = key;
+    return;
+  }
+  EventKey* place = head_;
   for (std::size_t rest = size; rest > 0;) {
     const std::size_t half = (rest + 1) / 2;
     place += before(place[half - 1], key) ? half : 0;
@@ -170,8 +246,7 @@ void EventSet::insert_into_bottom(EventKey key) {
   }
   const auto left = static_cast<std::size_t>(place - head_);
   const std::size_t right = size - left;
-  EventKey* const begin = bottom_.get();
-  if (head_ != begin && (left < right || tail_ == begin + bottom_capacity)) {
+  if (left < right) {
     std::memmove(head_ - 1, head_, left * sizeof(EventKey));
     --head_;
     place[-1] = key;
@@ -203,6 +278,7 @@ void EventSet::refill() {
     const std::size_t index = level.next_occupied(level.current);
     if (index == level.bucket_count) {
       --depth_;
+      update_outer();
       continue;
     }
     if (index != level.current) {
@@ -213,7 +289,6 @@ void EventSet::refill() {
     const Chain chain = detach(level, index);
     if (chain.size <= level.direct_max) {
       load(level, chain);
-      update_outer();
       update_near(true);
       return;
     }
@@ -222,15 +297,14 @@ void EventSet::refill() {
 }
 
 // Sorts a bucket into the bottom: a counting sort by the upper bits leaves keys that are nearly in
-// order (in the order of insertion, where they are equal), an insertion sort does the rest. Where
-// the times lie too unevenly for that, std::sort.
+// order (in the order of insertion, where they are equal), an insertion sort does the rest.
 void EventSet::load(const Level& level, const Chain& chain) {
   const std::size_t size = chain.size;
   EventKey* const keys = bottom_.get() + direct_max;
   head_ = keys;
   tail_ = keys + size;
   effort_left_ = 4 * size + 8 * bottom_only_max;
-  const bool counting = size > counting_min && &level != levels_.data();
+  const bool counting = size > insertion_max && &level != levels_.data();
   EventKey* const target = counting ? stage_.get() : keys;
   EventKey* to = target;
   for (Chunk* chunk = chain.first;;) {
@@ -245,21 +319,11 @@ void EventSet::load(const Level& level, const Chain& chain) {
     const auto bits = static_cast<unsigned>(std::bit_width(size - 1)) + 1;
     const unsigned shift = level.shift > bits ? level.shift - bits : 0;
     const std::size_t slots = std::size_t{1} << std::min(bits, level.shift);
-    const auto slot_of = [&](const EventKey& key) {
+    counting_sort(target, keys, size, slots, counts_.get(), [&](const EventKey& key) {
       return (std::max(level.coordinate_of(key), level.floor) - level.floor) >> shift;
-    };
-    std::uint16_t* const counts = counts_.get();
-    std::memset(counts, 0, slots * sizeof(*counts));
-    for (std::size_t i = 0; i < size; ++i) ++counts[slot_of(target[i])];
-    unsigned sum = 0;
-    for (std::size_t i = 0; i < slots; ++i) {
-      const unsigned count = counts[i];
-      counts[i] = static_cast<std::uint16_t>(sum);
-      sum += count;
-    }
-    for (std::size_t i = 0; i < size; ++i) keys[counts[slot_of(target[i])]++] = target[i];
+    });
   }
-  if (!insertion_sort(keys, size, 8 * size)) std::sort(keys, keys + size, before);
+  if (!insertion_sort(keys, size, 8 * size)) sort_uneven(keys, size, stage_.get(), counts_.get());
 }
 
 // Makes a finer level of the keys of the current bucket of `parent`, which is the deepest level.
@@ -312,7 +376,8 @@ void EventSet::split(std::size_t parent, const Chain& chain) {
   const unsigned bucket_bits = std::min(std::clamp(wanted, bucket_bits_min, bucket_bits_max), bits);
   const std::size_t bucket_count = std::size_t{1} << (bucket_bits + window_bits);
 
-  Level& level = add_level();
+  add_level();
+  Level& level = levels_[depth_];
   Level& from = levels_[parent];
   level.by_order = by_order;
   level.tie_at = by_order ? least_at : 0;
@@ -353,16 +418,16 @@ void EventSet::split(std::size_t parent, const Chain& chain) {
   update_outer();
 }
 
-EventSet::Level& EventSet::add_level() {
+void EventSet::add_level() {
   ++depth_;
   if (depth_ == levels_.size()) levels_.emplace_back();
-  return levels_[depth_];
 }
 
+// Sets outer_ after a change of depth_ or of levels_.
 void EventSet::update_outer() {
-  std::size_t i = 0;
-  while (i < depth_ && !levels_[i + 1].by_order) ++i;
-  outer_ = &levels_[i];
+  if (first_by_order_ > depth_) first_by_order_ = 0;
+  if (first_by_order_ == 0 && levels_[depth_].by_order) first_by_order_ = depth_;
+  outer_ = &levels_[first_by_order_ == 0 ? depth_ : first_by_order_ - 1];
 }
 
 // Sets the limits below which a key belongs in the bottom; loaded tells whether the bottom covers

@@ -49,7 +49,7 @@ class EventSet {
     const auto at = static_cast<std::uint64_t>(key.at);
     if (at < near_end_) return push_near(key);
     Level* level = outer_;
-    while (at > level->last) --level;
+    if (at > level->last) level = &find_level(key);
     append(*level, level->index_of(at), key);
   }
 
@@ -77,6 +77,11 @@ class EventSet {
   void upcoming(std::size_t n, F&& f) const {
     const auto sorted = static_cast<std::size_t>(tail_ - head_);
     for (std::size_t i = 1; i <= n && i < sorted; ++i) f(head_[i]);
+  }
+
+  /// The n-th key after the current minimum; null if it is not sorted yet. A hint for prefetching.
+  const EventKey* ahead(std::size_t n) const {
+    return n < static_cast<std::size_t>(tail_ - head_) ? head_ + n : nullptr;
   }
 
   /// Removes every key for which dead(key) holds; visits each pending key once.
@@ -152,11 +157,12 @@ class EventSet {
 
   void push_near(EventKey key);
   void insert_into_bottom(EventKey key);
+  Level& find_level(EventKey key);
   void spill();
   void refill();
   void load(const Level& level, const Chain& chain);
   void split(std::size_t parent, const Chain& chain);
-  Level& add_level();
+  void add_level();
   void update_outer();
   void update_near(bool loaded);
 
@@ -170,8 +176,9 @@ class EventSet {
 
   std::uint64_t bottom_end_at_ = 0;  // keys before (at, order) belong in the bottom
   std::uint64_t bottom_end_order_ = 0;
-  std::size_t effort_left_ = 0;  // moves inside the bottom until it is spread instead
-  std::size_t depth_ = 0;        // levels_[0 .. depth_] are in use
+  std::size_t effort_left_ = 0;     // moves inside the bottom until it is spread instead
+  std::size_t depth_ = 0;           // levels_[0 .. depth_] are in use
+  std::size_t first_by_order_ = 0;  // the first of them that is by order; 0: none
   std::vector<Level> levels_;
   std::vector<std::unique_ptr<Chunk[]>> slabs_;
   std::size_t slab_chunks_ = 0;  // in the newest slab

@@ -302,7 +302,7 @@ TEST_CASE("a cleared set starts again at time zero", "[event_set]") {
   REQUIRE(set.pop() == EventKey{3, 2});
 }
 
-TEST_CASE("upcoming names pending keys only", "[event_set]") {
+TEST_CASE("upcoming and ahead name pending keys in order", "[event_set]") {
   EventSet set;
   for (std::uint64_t i = 0; i < 100; ++i) set.push({static_cast<std::int64_t>(i * 10), i});
   const EventKey first = set.peek();
@@ -313,6 +313,14 @@ TEST_CASE("upcoming names pending keys only", "[event_set]") {
     CHECK(key.at == static_cast<std::int64_t>(key.order * 10));
   });
   REQUIRE(seen <= 8);
+  REQUIRE(set.ahead(0) != nullptr);
+  REQUIRE(*set.ahead(0) == first);
+  REQUIRE(set.ahead(100) == nullptr);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const EventKey* const later = set.ahead(3);
+    if (later != nullptr) REQUIRE(later->order == i + 3);
+    REQUIRE(set.pop().order == i);
+  }
 }
 
 }  // namespace
