@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "sim/portable_math.hpp"
 #include "sim/probability.hpp"
 #include "sim/tests_of_fit.hpp"
 
@@ -23,10 +24,10 @@ double kolmogorov_tail(double x) {
   if (x < 1) {
     // The other series of the same function, which converges for small x.
     const double q = std::numbers::pi * std::numbers::pi / (8 * x * x);
-    for (int k = 1; k <= 9; k += 2) sum += std::exp(-k * k * q);
+    for (int k = 1; k <= 9; k += 2) sum += portable::exp(-k * k * q);
     return 1 - std::sqrt(2 * std::numbers::pi) / x * sum;
   }
-  for (int k = 1; k <= 6; ++k) sum += (k % 2 == 1 ? 2 : -2) * std::exp(-2.0 * k * k * x * x);
+  for (int k = 1; k <= 6; ++k) sum += (k % 2 == 1 ? 2 : -2) * portable::exp(-2.0 * k * k * x * x);
   return sum;
 }
 
@@ -130,7 +131,7 @@ double exact_cdf(int n, double d) {
     cells[i * size] -= power;
     cells[(size - 1) * size + (size - 1 - i)] -= power;
   }
-  if (2 * h > 1) cells[(size - 1) * size] += std::pow(2 * h - 1, static_cast<double>(size));
+  if (2 * h > 1) cells[(size - 1) * size] += portable::pow(2 * h - 1, static_cast<double>(size));
   for (std::size_t i = 0; i < size; ++i) {
     for (std::size_t j = 0; j <= i; ++j) {
       for (std::size_t g = 2; g <= i - j + 1; ++g) cells[i * size + j] /= static_cast<double>(g);
@@ -192,7 +193,7 @@ std::optional<TestResult> kolmogorov_smirnov(std::span<const double> sample,
   }
   // Far out, the same paper's closed form is good to seven digits and needs no cancellation.
   if (s > 7.24 || (s > 3.76 && n > 99)) {
-    const double p = 2 * std::exp(-(2.000071 + 0.331 / std::sqrt(n) + 1.409 / n) * s);
+    const double p = 2 * portable::exp(-(2.000071 + 0.331 / std::sqrt(n) + 1.409 / n) * s);
     return TestResult{d, report(p), true};
   }
   return TestResult{d, report(1 - exact_cdf(static_cast<int>(n), d)), true};

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "sim/portable_math.hpp"
 #include "sim/probability.hpp"
 
 namespace predrill::sim {
@@ -76,8 +77,8 @@ double anderson_darling_p(double statistic, double m) {
     // The tail falls about exponentially, so the logarithm is interpolated.
     const double low = value_at(critical_values[i - 1]);
     const double part = (statistic - low) / (high - low);
-    return std::exp(std::log(critical_values[i - 1].p) * (1 - part) +
-                    std::log(critical_values[i].p) * part);
+    return portable::exp(portable::log(critical_values[i - 1].p) * (1 - part) +
+                         portable::log(critical_values[i].p) * part);
   }
   return critical_values.back().p;
 }
