@@ -40,7 +40,8 @@ install_packages() {
   local name installed missing=() as_root=()
   # shellcheck disable=SC2016  # the format is dpkg's
   installed=$(packages "$@" |
-    xargs dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null) || true  # some are unknown to it
+    xargs dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null) ||
+    true  # some are unknown to it
   while IFS= read -r name; do
     if ! grep -qxF "installed $name" <<<"$installed"; then missing+=("$name"); fi
   done < <(packages "$@")

@@ -328,6 +328,7 @@ void EventSet::load(const Level& level, const Chain& chain) {
 
 // Makes a finer level of the keys of the current bucket of `parent`, which is the deepest level.
 // The keys beyond the new level return to their bucket.
+// NOLINTNEXTLINE(readability-function-size)
 void EventSet::split(std::size_t parent, const Chain& chain) {
   const auto for_each = [&chain](auto&& f) {
     for (const Chunk* chunk = chain.first;; chunk = chunk->next) {

@@ -5,7 +5,8 @@
 namespace predrill::sim {
 
 namespace {
-unsigned char fill_byte = 0;  // set by tests before any thread starts
+// Set by tests before any thread starts. NOLINTNEXTLINE(*-avoid-non-const-global-variables)
+unsigned char fill_byte = 0;
 }
 
 void FramePool::set_fill(unsigned char byte) {
