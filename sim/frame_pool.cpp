@@ -7,7 +7,7 @@ namespace predrill::sim {
 namespace {
 // Set by tests before any thread starts. NOLINTNEXTLINE(*-avoid-non-const-global-variables)
 unsigned char fill_byte = 0;
-}
+}  // namespace
 
 void FramePool::set_fill(unsigned char byte) {
   fill_byte = byte;

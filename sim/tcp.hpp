@@ -111,7 +111,6 @@ class End : GroupResource {
   std::uint32_t host_incarnation_;
   bool open_ = true;
   bool fin_received_ = false;
-  bool unacknowledged_ = false;  // something sent has not been acknowledged for sure
   NetError error_ = NetError::none;
   int retries_ = 0;
   int probes_ = 0;
