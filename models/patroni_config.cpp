@@ -1,0 +1,94 @@
+#include "models/patroni_config.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace predrill::models {
+
+using namespace std::chrono_literals;
+using sim::Distribution;
+using sim::Duration;
+
+std::string_view to_text(PatroniVersion version) {
+  static constexpr std::array<std::string_view, 7> texts = {"3.0.2", "3.1", "3.2", "3.3.2",
+                                                            "3.3.7", "4.0", "4.1"};
+  return texts[static_cast<std::size_t>(version)];
+}
+
+namespace {
+
+void raise_to(Duration& value, Duration least, std::string_view name,
+              std::vector<std::string>& said) {
+  if (value >= least) return;
+  said.push_back(std::string(name) + " = " + sim::to_exact_text(value) +
+                 " is below its minimum; adjusted to " + sim::to_exact_text(least));
+  value = least;
+}
+
+}  // namespace
+
+std::vector<std::string> adjust(PatroniConfig& config) {
+  std::vector<std::string> said;
+  if (features(config.version).timeout_rule) {
+    raise_to(config.loop_wait, 1s, "loop_wait", said);
+    raise_to(config.retry_timeout, 3s, "retry_timeout", said);
+    raise_to(config.ttl, 20s, "ttl", said);
+    const std::string rule = "loop_wait + 2*retry_timeout <= ttl is violated, where ttl = " +
+                             sim::to_exact_text(config.ttl) + ": ";
+    if (1s + 2 * config.retry_timeout > config.ttl) {
+      // Whole seconds, like the integer division of the original.
+      const auto retry = std::chrono::floor<std::chrono::seconds>((config.ttl - 1s) / 2);
+      said.push_back(rule + "loop_wait adjusted from " + sim::to_exact_text(config.loop_wait) +
+                     " to 1s and retry_timeout from " + sim::to_exact_text(config.retry_timeout) +
+                     " to " + sim::to_exact_text(retry));
+      config.loop_wait = 1s;
+      config.retry_timeout = retry;
+    } else if (config.loop_wait + 2 * config.retry_timeout > config.ttl) {
+      const Duration loop = config.ttl - 2 * config.retry_timeout;
+      said.push_back(rule + "loop_wait adjusted from " + sim::to_exact_text(config.loop_wait) +
+                     " to " + sim::to_exact_text(loop));
+      config.loop_wait = loop;
+    }
+  }
+  const std::int32_t least = config.synchronous_mode_strict ? 1 : 0;
+  if (config.synchronous_node_count < least) {
+    said.push_back("synchronous_node_count = " + std::to_string(config.synchronous_node_count) +
+                   " is taken as " + std::to_string(least));
+    config.synchronous_node_count = least;
+  }
+  if (config.primary_stop_timeout > Duration{} && !config.synchronous_mode) {
+    said.push_back("primary_stop_timeout is ignored without synchronous_mode");
+    config.primary_stop_timeout = {};
+  }
+  if (config.watchdog.mode != WatchdogConfig::Mode::off && config.watchdog.device &&
+      config.watchdog_timeout() < config.loop_wait) {
+    said.push_back("watchdog: its time-out of " + sim::to_exact_text(config.watchdog_timeout()) +
+                   " is below loop_wait; the watchdog is not used");
+    config.watchdog.device = false;
+  }
+  return said;
+}
+
+PatroniTimings::PatroniTimings()
+    : start(
+          Distribution::uniform(1500ms, 3s)
+              .with_source("estimate: Python imports, configuration, first contact with the DCS")),
+      rest_answer(Distribution::lognormal_percentiles(0.5, 5ms, 0.99, 40ms)
+                      .with_source("lab: about 10 ms for a round of polls when everyone answers")),
+      cycle(Distribution::lognormal_percentiles(0.5, 15ms, 0.99, 80ms)
+                .with_source("estimate from log time stamps of one cycle on an idle host")),
+      promote_command(Distribution::lognormal_percentiles(0.5, 30ms, 0.99, 240ms)
+                          .with_source("lab: lock to promote signal 1 to 240 ms, 19 promotions")),
+      start_command(Distribution::uniform(100ms, 300ms)
+                        .with_source("estimate: writing configuration files, two forks, exec")),
+      rewind_check(Distribution::uniform(20ms, 100ms)
+                       .with_source("estimate: three local commands and one connection")),
+      retry_jitter(Distribution::uniform(100ms, 900ms)
+                       .with_source("patroni/utils.py, Retry: delay 0.1 s, jitter 0.8 s")),
+      postmaster_exit(
+          Distribution::uniform(1100ms, 1600ms)
+              .with_source("lab: the key was released 2.9 to 3.4 s after SIGTERM, so the "
+                           "postmaster still was there at the poll after 1 s; zero "
+                           "where nothing is archived and process 1 reaps at once")) {}
+
+}  // namespace predrill::models
