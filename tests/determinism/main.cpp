@@ -11,12 +11,17 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "sim/event_set.hpp"
 #include "sim/portable_math.hpp"
+#include "sim/proportion.hpp"
 #include "sim/random.hpp"
+#include "sim/sample.hpp"
+#include "sim/tally.hpp"
+#include "sim/tests_of_fit.hpp"
 
 namespace {
 
@@ -77,15 +82,56 @@ std::uint64_t event_set() {
   return fingerprint.value;
 }
 
+/// Estimators go through Boost.Math and so through libm: the rounding of sim/probability.hpp has to
+/// hide that.
+std::uint64_t estimators() {
+  Fingerprint fingerprint;
+  Stream stream(3, "determinism", "estimators");
+  const auto add_estimate = [&](const Estimate& estimate) {
+    fingerprint.add(estimate.value);
+    fingerprint.add(estimate.interval.low);
+    fingerprint.add(estimate.interval.high);
+  };
+  for (int round = 2; round < 120; ++round) {
+    Sample sample;
+    Tally tally;
+    Proportion proportion;
+    std::vector<double> values;
+    for (int i = 0; i < round * 10; ++i) {
+      values.push_back(-portable::log(stream.unit() + 0x1p-60));
+      tally.add(values.back());
+      sample.add(static_cast<std::int64_t>(values.back() * 1e9));
+      proportion.add(values.back() < 0.1);
+    }
+    add_estimate(*sample.mean_estimate());
+    add_estimate(*tally.mean_estimate());
+    for (const double p : {0.5, 0.95, 0.99}) {
+      const auto interval = sample.quantile_interval(p).value_or(Interval<std::int64_t>{});
+      fingerprint.add(static_cast<std::uint64_t>(interval.low));
+      fingerprint.add(static_cast<std::uint64_t>(interval.high));
+    }
+    for (const auto& interval : {*proportion.wilson(), *proportion.clopper_pearson()}) {
+      fingerprint.add(interval.low);
+      fingerprint.add(interval.high);
+    }
+    const std::span<const double> all(values);
+    const auto half = all.size() / 2;
+    fingerprint.add(kolmogorov_smirnov(all.first(half), all.subspan(half))->p_value);
+    fingerprint.add(mann_whitney(all.first(half), all.subspan(half))->p_value);
+  }
+  return fingerprint.value;
+}
+
 struct Subject {
   const char* name;
   std::uint64_t (*fingerprint)();
 };
 
-constexpr std::array<Subject, 3> subjects = {{
+constexpr std::array<Subject, 4> subjects = {{
     {"streams", streams},
     {"elementary functions", elementary_functions},
     {"event set", event_set},
+    {"estimators", estimators},
 }};
 
 }  // namespace
