@@ -1,5 +1,6 @@
 #include "sim/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -46,12 +47,17 @@ std::uint64_t magnitude(Duration d) {
 // What was found, shortened so that a file of junk does not become a message of junk.
 std::string quoted(std::string_view text) {
   constexpr std::size_t longest = 40;
+  std::size_t end = std::min(text.size(), longest);
+  // A character of UTF-8 is not cut in two: its later bytes begin with the bits 10.
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) {
+    --end;
+  }
   std::string out = "\"";
-  for (const char c : text.substr(0, longest)) {
+  for (const char c : text.substr(0, end)) {
     const auto byte = static_cast<unsigned char>(c);
     out += byte < 0x20 || byte == 0x7f ? '?' : c;
   }
-  return out + (text.size() > longest ? "...\"" : "\"");
+  return out + (text.size() > end ? "...\"" : "\"");
 }
 
 // Reads "1m30s" from left to right; the position only moves forward, so it always ends.

@@ -72,6 +72,16 @@ std::optional<std::string> read_file(const std::filesystem::path& path, const Pl
   return text;
 }
 
+// No format allows them, and yaml-cpp takes one of them (4) for the end of the file.
+std::size_t find_control(std::string_view text) {
+  const auto is_control = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  };
+  const auto found = std::find_if(text.begin(), text.end(), is_control);
+  return found == text.end() ? std::string_view::npos
+                             : static_cast<std::size_t>(found - text.begin());
+}
+
 // Drops the byte order mark; refuses what is not UTF-8 text.
 bool check_text(std::string_view& text, SourceText& source, const Place& whole,
                 Diagnostics& diagnostics) {
@@ -81,10 +91,12 @@ bool check_text(std::string_view& text, SourceText& source, const Place& whole,
   }
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   source = SourceText(text, whole.file);
-  const std::size_t nul = text.find('\0');
+  const std::size_t control = find_control(text);
   const std::size_t invalid = find_invalid_utf8(text);
-  if (nul != std::string_view::npos && nul < invalid) {
-    diagnostics.error(source.place(nul), "", "a NUL byte", "is this a text file?");
+  if (control < invalid) {
+    diagnostics.error(source.place(control), "",
+                      text[control] == '\0' ? "a NUL byte" : "a control character",
+                      "is this a text file?");
     return false;
   }
   if (invalid != std::string_view::npos) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/input/source_text.hpp"
+#include "harness/input/utf8.hpp"
 
 namespace predrill::harness {
 namespace {
@@ -191,10 +192,11 @@ Node parse_connection_string(const Node& scalar, const std::string& path,
   MapBuilder builder(map);
   const std::string_view text = scalar.text;
   std::size_t at = 0;
-  const auto place_of = [&](std::size_t offset) {
-    Place place = scalar.place;
-    for (std::size_t i = 0; i < offset; ++i) {
-      if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80U) ++place.column;
+  Place place = scalar.place;
+  std::size_t placed = 0;
+  const auto place_of = [&](std::size_t offset) {  // asked in rising order
+    for (; placed < offset; ++placed) {
+      if (!is_continuation(text[placed])) ++place.column;
     }
     return place;
   };
@@ -202,9 +204,10 @@ Node parse_connection_string(const Node& scalar, const std::string& path,
     const std::size_t start = at;
     while (at < text.size() && is_key_char(text[at])) ++at;
     const std::string key(text.substr(start, at - start));
+    const Place key_place = place_of(start);
     at = std::min(text.find_first_not_of(blanks, at), text.size());
     if (key.empty() || at == text.size() || text[at] != '=') {
-      diagnostics.error(place_of(start), path, in_quotes(text.substr(start)) + " is not key=value");
+      diagnostics.error(key_place, path, in_quotes(text.substr(start)) + " is not key=value");
       return map;
     }
     at = std::min(text.find_first_not_of(blanks, at + 1), text.size());
@@ -232,9 +235,9 @@ Node parse_connection_string(const Node& scalar, const std::string& path,
       at = end;
     }
     std::optional<Place> first;
-    builder.add(key, place_of(start), first).value = std::move(value);
+    builder.add(key, key_place, first).value = std::move(value);
     if (first)
-      diagnostics.warning(place_of(start), child_path(path, key), "is given twice",
+      diagnostics.warning(key_place, child_path(path, key), "the word is given twice",
                           "the last one counts");
   }
   return map;

@@ -218,8 +218,7 @@ class JsonParser {
       if (c == '\\') {
         if (!read_escape(out)) return false;
       } else {
-        error(source_.place(at_), "a control character inside text",
-              c == '\t' ? "write \\t" : "write it as \\u00" + hex(c));
+        error(source_.place(at_), "a tab inside text", "write \\t");
         out += text_[at_++];
       }
     }
@@ -274,6 +273,7 @@ class JsonParser {
   bool bad_escape(std::size_t start) {
     error(source_.place(start), "an unknown escape in text",
           "known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four hexadecimal digits");
+    at_ = start + 1;  // go on with what follows the backslash as it is
     return true;
   }
 
@@ -295,12 +295,6 @@ class JsonParser {
       }
     }
     return true;
-  }
-
-  static std::string hex(char c) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    return {digits[byte >> 4], digits[byte & 15]};
   }
 
   // What stands at the reading position, for messages.

@@ -40,7 +40,8 @@ class TreeBuilder : public YAML::EventHandler {
         diagnostics_(diagnostics),
         parts_(parts),
         budget_(limits.values),
-        alias_budget_(limits.alias_values) {}
+        alias_budget_(limits.alias_values),
+        anchor_budget_(limits.values) {}
 
   void OnDocumentStart(const YAML::Mark&) override {
     anchors_.clear();
@@ -82,6 +83,7 @@ class TreeBuilder : public YAML::EventHandler {
                                       : NodeKind::plain,
                        value);
     check_tag(tag, node.place);
+    if (is_cut_off(offset(mark))) stop(node.place, "text without a closing quotation mark");
     finish(std::move(node), anchor, 0);
   }
 
@@ -154,7 +156,13 @@ class TreeBuilder : public YAML::EventHandler {
 
   // Puts a complete node where it belongs.
   void finish(Node node, YAML::anchor_t anchor, std::size_t height, std::size_t values = 1) {
-    if (anchor != YAML::NullAnchor) anchors_[anchor] = {node, height, values};
+    if (anchor != YAML::NullAnchor) {
+      // Each anchor keeps a copy, and anchors may be nested.
+      if (!anchor_budget_.take(values)) {
+        stop(node.place, "anchors name more than " + std::to_string(limits_.values) + " values");
+      }
+      anchors_[anchor] = {node, height, values};
+    }
     if (frames_.empty()) {
       root_ = std::move(node);
       return;
@@ -227,6 +235,26 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
+  // yaml-cpp takes the end of the file for a closing quotation mark.
+  bool is_cut_off(std::size_t at) const {
+    const std::string_view text = source_.text();
+    while (at < text.size() && (text[at] == '&' || text[at] == '!')) {  // properties come first
+      at = text.find_first_not_of(" \t\r\n", text.find_first_of(" \t\r\n", at));
+    }
+    if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return false;
+    const char quote = text[at];
+    for (++at; at < text.size(); ++at) {
+      // A backslash in double quotes and a doubled single quote stand for one character.
+      const bool is_pair = quote == '"' ? text[at] == '\\' : text.substr(at, 2) == "''";
+      if (is_pair) {
+        ++at;
+      } else if (text[at] == quote) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   void check_tag(const std::string& tag, const Place& place) {
     if (tag.empty() || tag == "!" || tag == "?" || tag.starts_with("tag:yaml.org,2002:")) return;
     diagnostics_.warning(place, frames_.empty() ? path_ : path_of_next(),
@@ -249,7 +277,7 @@ class TreeBuilder : public YAML::EventHandler {
   const Limits& limits_;
   Diagnostics& diagnostics_;
   std::vector<Node>& parts_;
-  Budget budget_, alias_budget_;
+  Budget budget_, alias_budget_, anchor_budget_;
   Node root_;
   std::vector<Frame> frames_;
   std::string path_;  // of the innermost frame

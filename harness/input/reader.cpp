@@ -28,6 +28,15 @@ std::string joined(const std::string& first, const std::string& second) {
   return first.empty() ? second : first + " " + second;
 }
 
+// Looking for the nearest spelling costs more than reading: of a file of junk only the first
+// problems get one, and more are not printed.
+std::string guess(const Diagnostics& diagnostics, std::string_view word,
+                  std::span<const std::string_view> names) {
+  constexpr std::size_t guesses_max = 1'000;
+  if (diagnostics.errors() + diagnostics.warnings() >= guesses_max) return "";
+  return did_you_mean(word, names);
+}
+
 // What was found, as it stands in the file.
 std::string found(const Node& node) {
   switch (node.kind) {
@@ -80,7 +89,7 @@ std::optional<std::size_t> Value::choice_index(std::string_view what,
   const auto match = std::find(names.begin(), names.end(), *word);
   if (match != names.end()) return static_cast<std::size_t>(match - names.begin());
   error(in_quotes(*word) + " is not " + std::string(what),
-        joined(did_you_mean(*word, names), allowed(names)));
+        joined(guess(*diagnostics_, *word, names), allowed(names)));
   return std::nullopt;
 }
 
@@ -160,7 +169,7 @@ void Reader::finish() {
     if (std::find(asked_.begin(), asked_.end(), member.key) != asked_.end()) continue;
     report_unknown(member);
     // A misspelt key is not reported a second time as missing.
-    if (!is_foreign_) std::erase(missing_, nearest(member.key, asked_));
+    if (!is_foreign_ && !missing_.empty()) std::erase(missing_, nearest(member.key, asked_));
   }
   for (const std::string& key : missing_) {
     value_.error("the key " + in_quotes(key) + " is missing");
@@ -173,7 +182,7 @@ void Reader::report_unknown(const Member& member) {
   const std::vector<std::string_view> asked(asked_.begin(), asked_.end());
   if (!is_foreign_) {
     diagnostics.error(member.place, path, "unknown key",
-                      joined(did_you_mean(member.key, asked), allowed(asked)));
+                      joined(guess(diagnostics, member.key, asked), allowed(asked)));
     return;
   }
   const bool is_known =
@@ -182,7 +191,7 @@ void Reader::report_unknown(const Member& member) {
   candidates.insert(candidates.end(), foreign_.known.begin(), foreign_.known.end());
   std::string message = is_known ? "not modelled" : "unknown to " + std::string(foreign_.system);
   std::string hint =
-      is_known ? "it has no effect on the run" : did_you_mean(member.key, candidates);
+      is_known ? "it has no effect on the run" : guess(diagnostics, member.key, candidates);
   // Someone who sets it on the command line wants to see its effect.
   const bool is_error = member.place.from_command_line();
   diagnostics.add({is_error ? Severity::error : Severity::warning, member.place, path,
