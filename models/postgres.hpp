@@ -43,7 +43,6 @@ struct PostgresConfig {
   std::string name = "postgres";  // of the member: traces, random streams
   std::int32_t max_connections = 100;
   std::int32_t superuser_reserved_connections = 3;
-  SynchronousCommit synchronous_commit = SynchronousCommit::on;  // of the background load
   sim::Duration wal_sender_timeout = std::chrono::seconds(60);
   sim::Duration wal_receiver_timeout = std::chrono::seconds(60);
   sim::Duration wal_receiver_status_interval = std::chrono::seconds(10);
@@ -172,6 +171,10 @@ enum class RewindResult : std::uint8_t { done, failed };
 /// SqlRequest.user of a superuser: may use superuser_reserved_connections.
 constexpr std::uint8_t superuser = 255;
 
+class Session;
+class Walsender;
+class Walreceiver;
+
 class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
  public:
   PostgresServer(sim::Host& host, PostgresConfig config, Disk& disk, Ledger* ledger = nullptr,
@@ -180,6 +183,9 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
 
   /// Whom member numbers mean. Call once, before the first start; pointers outlive the run.
   void set_members(const std::vector<PostgresServer*>& members);
+  /// A volume of its own for the data; without it data and WAL share one. When it is full,
+  /// statements fail with 53100 and the server lives on.
+  void set_data_disk(Disk& disk) { data_disk_ = &disk; }
   /// A new directory, clean and shut down, with this much WAL written so far.
   void initialize(Lsn end, Timeline timeline = 1);
 
@@ -286,32 +292,233 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   void set_replication_bandwidth(std::uint64_t bytes_per_second);
 
  private:
+  friend class Session;
+  friend class Walsender;
+  friend class Walreceiver;
+
+  enum class Phase : std::uint8_t {
+    down,
+    starting,        // until recovery begins
+    crash_recovery,  // also the end-of-recovery checkpoint
+    recovery,        // standby, not yet consistent
+    standby,
+    promoting,
+    production,
+    stopping,
+  };
+  /// Which of the two tells the position.
+  enum class Source : std::uint8_t { durable, curve, flow };
+
   struct Durable {
     WalHistory history;
     ControlData control;
+    Lsn end;  // of the WAL, while nothing runs
     SynchronousStandbyNames sync_names;
     MemberId follow = nobody;
     MemberSet slots = 0;
+    std::array<Lsn, members_max> slot_lsn{};
+    std::uint32_t branches = 0;  // begun here
     bool standby_signal = false;
+    bool intact = true;  // false after a copy that was broken off
   };
+  struct Volatile {
+    Phase phase = Phase::down;
+    Source source = Source::durable;
+    bool clean_exit = false;
+    bool sessions_over = false;  // by a stop
+    StopMode stop_mode = StopMode::smart;
+    sim::ProcessId startup;
+    sim::ProcessId shutdown;
+    sim::ProcessId receiving;
+    sim::Time receive_failed = sim::Time{} - std::chrono::hours(1);  // last failure, waited out
+    ReplicationReply::Op refused = ReplicationReply::Op::streaming;  // last reason seen
+    SynchronousStandbyNames sync_names;                              // in force
+    // Group flush: statements take numbers, one of them flushes for all.
+    std::uint64_t unflushed_bytes = 0;
+    std::uint64_t inserted = 0;
+    std::uint64_t flushed = 0;
+    bool flushing = false;
+    bool unflushed_acknowledged = false;  // synchronous_commit = off
+    Lsn checkpoint_redo;                  // of the checkpoint under way
+    sim::Time checkpoint_started{};
+    bool checkpoint_running = false;
+    std::uint64_t replay_rate = 1;
+  };
+
+  // postgres.cpp: the postmaster
+  sim::Time now() const { return group_.now(); }
+  bool alive() const { return volatile_.phase != Phase::down; }
+  bool dying() const { return group_.incarnation() != life_; }
+  void emit(const sim::Kind& kind, std::int64_t a = 0, std::int64_t b = 0, std::int64_t c = 0);
+  void set_phase(Phase phase);
   void on_disk_change() override;
   void on_group_death() override;
   void on_group_freeze(bool frozen) override;
   void on_network_change() override;
-  bool alive() const;
+  void lose_memory();
+  void panic();
+  void crash_restart(sim::Duration notice);
+  void refresh_streams();
+  void settle_streams();
+  void sync_moved();
+  void update_background();
+  void close_flow();
+  sim::Task<void> end_process(sim::ProcessId process);
+  void reloaded();
+
+  // postgres_recovery.cpp: startup process, checkpointer, shutdown
+  sim::Task<void> postmaster();
+  sim::Task<void> reinitialize(sim::Duration notice);
+  sim::Task<void> startup();
+  sim::Task<bool> recover(bool end_of_recovery_checkpoint);
+  void enter_production();
+  void enter_standby();
+  sim::Task<void> promotion();
+  sim::Task<void> shutdown(StopMode mode);
+  sim::Task<bool> shutdown_primary();
+  sim::Task<void> drain_walsenders();
+  void checkpoint_due();
+  void checkpoint_if_due();
+  std::uint64_t checkpoint_distance() const;
+  void checkpoint_done();
+  void begin_checkpoint();
+  void arm_checkpoint();
+  void complete_checkpoint(Lsn redo);
+  std::uint64_t dirty_bytes() const;
+  std::uint64_t draw_replay_rate();
+  bool can_copy_from(const PostgresServer& source) const;
+  sim::Task<RewindResult> copy(PostgresServer& source, std::uint64_t bytes, Lsn redo);
+
+  // postgres_backend.cpp: sessions and commits
+  sim::Task<void> accept_sessions();
+  sim::Task<void> backend(SqlServerSocket socket);
+  SqlAnswer admit(const SqlRequest& request) const;
+  sim::Task<SqlAnswer> execute(Session& session, const SqlRequest request);
+  sim::Task<void> compute(sim::Duration work);
+  sim::Task<void> commit(Session& session, const SqlRequest request, std::uint64_t bytes, Lsn& lsn);
+  sim::Task<Lsn> flush(std::uint64_t bytes);
+  Lsn insert_unflushed(std::uint64_t bytes);
+  void wal_writer();
+  sim::Task<void> flush_in_background();
+  sim::Task<void> sync_wait(Lsn lsn, SynchronousCommit level);
+  sim::Time sync_due(Lsn lsn, SynchronousCommit level);
+  std::size_t sync_candidates(std::array<Walsender*, members_max>& candidates) const;
+  bool sync_flows(SynchronousCommit level) const;
+  sim::Duration sync_delay(SynchronousCommit level) const;
+  bool waits_for_standby(SynchronousCommit level) const;
+  void end_sessions(SqlState state);
+  void described(SqlAnswer& answer) const;
+
+  // postgres_replication.cpp
+  sim::Task<void> accept_replication();
+  sim::Task<void> walsender(WalSenderSocket socket);
+  ReplicationReply admit(const ReplicationRequest& request);
+  Lsn oldest_kept() const;
+  void start_receiving(bool failed);
+  sim::Task<void> receive_wal(bool failed);
+  sim::Task<void> restart_receiving();
+  sim::Task<void> stream_from(PostgresServer& primary, WalReceiverSocket& socket);
 
   sim::Host& host_;
   PostgresConfig config_;
+  PostgresTimings timings_;
   Disk& disk_;
+  Disk* data_disk_ = nullptr;
+  Ledger* ledger_;
+  sim::EntityId entity_;
+  std::vector<PostgresServer*> members_;
   BackgroundLoad background_;
-  Durable durable_;
+  bool background_reaches_ = true;
   bool use_slot_ = false;
   bool zombie_ = false;
+  bool copying_ = false;  // single-user recovery, pg_rewind or pg_basebackup at work
+  std::uint32_t life_ = 0;
   std::int32_t sessions_ = 0;
+  Durable durable_;
+  Volatile volatile_;
+  WalCurve curve_;    // of a primary: flushed WAL
+  StandbyFlow flow_;  // of a standby
+  AcknowledgedFlow open_flow_;
+  sim::Duration open_flow_delay_{};  // commit until acknowledged
+  sim::Stream forks_, authentications_, queries_, starts_, replays_, promotions_, slow_promotions_,
+      misses_, stops_, checkpoints_, crashes_, sends_, reloads_, copies_, tails_;
+  Session* newest_session_ = nullptr;
+  Walreceiver* walreceiver_ = nullptr;
+  std::array<Walsender*, members_max> walsenders_{};
+  sim::Semaphore cpus_;
   sim::Signal changed_;
+  sim::Signal sessions_changed_;
+  sim::Signal senders_changed_;
+  sim::Signal sync_changed_;
+  sim::Signal flushed_;
   sim::Group group_;
   SqlListener sql_;
   ReplicationListener replication_;
+  sim::Timer<PostgresServer, &PostgresServer::checkpoint_due> checkpoint_due_;
+  sim::Timer<PostgresServer, &PostgresServer::checkpoint_done> checkpoint_done_;
+  sim::Timer<PostgresServer, &PostgresServer::wal_writer> wal_writer_;
+  sim::Timer<PostgresServer, &PostgresServer::reloaded> reload_;
 };
+
+namespace postgres_kinds {
+using sim::Kind;
+inline constexpr Kind starting{"postgres.starting", "starting PostgreSQL"};
+inline constexpr Kind crash_recovery_started{
+    "postgres.crash_recovery_started",
+    "database system was not properly shut down; automatic recovery in progress, {0:b} to redo"};
+inline constexpr Kind crash_recovery_finished{"postgres.crash_recovery_finished",
+                                              "redo done and checkpoint complete at {0:lsn}"};
+inline constexpr Kind recovery_started{"postgres.recovery_started",
+                                       "entering standby mode, {0:b} to redo"};
+inline constexpr Kind ready{"postgres.ready",
+                            "database system is ready to accept connections, timeline {0}"};
+inline constexpr Kind ready_read_only{"postgres.ready_read_only",
+                                      "database system is ready to accept read-only connections"};
+inline constexpr Kind start_failed{"postgres.start_failed",
+                                   "startup process failed; the postmaster exits"};
+inline constexpr Kind smart_stop{"postgres.smart_stop", "received smart shutdown request"};
+inline constexpr Kind fast_stop{"postgres.fast_stop", "received fast shutdown request"};
+inline constexpr Kind immediate_stop{"postgres.immediate_stop",
+                                     "received immediate shutdown request"};
+inline constexpr Kind sessions_ended{"postgres.sessions_ended", "{0} sessions ended"};
+inline constexpr Kind shutdown_checkpoint{"postgres.shutdown_checkpoint",
+                                          "shutdown checkpoint complete at {0:lsn}"};
+inline constexpr Kind shut_down{"postgres.shut_down", "database system is shut down"};
+inline constexpr Kind killed{"postgres.killed", "the postmaster is gone, WAL flushed to {0:lsn}"};
+inline constexpr Kind backend_crashed{
+    "postgres.backend_crashed",
+    "a server process was terminated by a signal; terminating all others and reinitializing"};
+inline constexpr Kind panic{"postgres.panic", "PANIC: could not write to the write-ahead log"};
+inline constexpr Kind promotion_started{"postgres.promotion_started",
+                                        "received promote request, {0:b} to replay"};
+inline constexpr Kind promotion_finished{"postgres.promotion_finished",
+                                         "selected new timeline ID {0} at {1:lsn}; ready to accept "
+                                         "connections"};
+inline constexpr Kind sync_names{"postgres.sync_names",
+                                 "synchronous_standby_names changed: {0} of member set {1:x}"};
+inline constexpr Kind sync_hang{"postgres.sync_hang",
+                                "the background load waits for synchronous replication"};
+inline constexpr Kind sync_resumed{"postgres.sync_resumed", "the background load goes on"};
+inline constexpr Kind walreceiver_started{
+    "postgres.walreceiver_started",
+    "started streaming WAL from member {0} at {1:lsn} on timeline {2}"};
+inline constexpr Kind walreceiver_refused{
+    "postgres.walreceiver_refused", "could not start WAL streaming from member {0}: reason {1}"};
+inline constexpr Kind walreceiver_ended{"postgres.walreceiver_ended",
+                                        "WAL stream from member {0} ended at {1:lsn}"};
+inline constexpr Kind walreceiver_timeout{"postgres.walreceiver_timeout",
+                                          "terminating walreceiver due to timeout"};
+inline constexpr Kind stream_broken{"postgres.stream_broken",
+                                    "no word from the standby, member {0}, at {1:lsn}"};
+inline constexpr Kind stream_resumed{"postgres.stream_resumed",
+                                     "the stream to the standby, member {0}, flows from {1:lsn}"};
+inline constexpr Kind walsender_timeout{
+    "postgres.walsender_timeout",
+    "terminating walsender process of member {0} due to replication timeout"};
+inline constexpr Kind rewound{"postgres.rewound",
+                              "pg_rewind from member {0} done: {1:b} of WAL discarded"};
+inline constexpr Kind copied{"postgres.copied", "base backup from member {0} done"};
+inline constexpr Kind copy_failed{"postgres.copy_failed", "copying from member {0} failed"};
+}  // namespace postgres_kinds
 
 }  // namespace predrill::models

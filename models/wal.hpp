@@ -29,8 +29,8 @@ class WalCurve {
 
   /// The position at an instant, past or (if nothing changes) future.
   Lsn at(sim::Time t) const;
-  /// The first instant at which the position was reached; time_max if it never is.
-  sim::Time time_of(Lsn position) const;
+  /// Until when everything was at or before this position; time_max if that still holds.
+  sim::Time until(Lsn position) const;
   std::uint64_t rate() const { return points_.back().rate; }
   /// When it last moved, at the latest `now`.
   sim::Time last_moved(sim::Time now) const { return rate() != 0 ? now : last_jump_; }
@@ -66,10 +66,14 @@ class WalHistory {
   Branch branch() const { return entries_.back().branch; }
   Lsn begin() const { return entries_.back().begin; }
   const std::vector<TimelineEntry>& entries() const { return entries_; }
+  WalHistory() = default;
+  explicit WalHistory(TimelineEntry first) : entries_{first} {}
   void fork(TimelineEntry entry) { entries_.push_back(entry); }
   /// Where this branch ends in the history of a directory that ends at `own_end`; nothing if it has
   /// no part of the branch.
   std::optional<Lsn> end_of(Branch branch, Lsn own_end) const;
+  /// Without the timelines that begin after `end`.
+  void trim(Lsn end);
   /// Where the two part: up to here they hold the same WAL.
   static Lsn common_end(const WalHistory& a, Lsn a_end, const WalHistory& b, Lsn b_end);
 

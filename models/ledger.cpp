@@ -1,0 +1,201 @@
+#include "models/ledger.hpp"
+
+#include <algorithm>
+
+#include "sim/int128.hpp"
+
+namespace predrill::models {
+
+using sim::Duration;
+using sim::Time;
+
+namespace {
+
+constexpr std::uint64_t nanoseconds_per_kilosecond = 1'000'000'000'000;
+
+std::uint64_t rows_in(std::uint64_t rows_per_kilosecond, Duration duration) {
+  if (duration <= Duration{}) return 0;
+  const sim::Uint128 product =
+      sim::Uint128{rows_per_kilosecond} * static_cast<std::uint64_t>(duration.count());
+  return static_cast<std::uint64_t>(product / nanoseconds_per_kilosecond);
+}
+
+// When the flow passed a position.
+Time time_at(const AcknowledgedFlow& flow, Lsn position) {
+  if (position <= flow.from_lsn) return flow.from;
+  if (position >= flow.to_lsn) return flow.to;
+  const auto length = static_cast<std::uint64_t>((flow.to - flow.from).count());
+  const sim::Uint128 share = sim::Uint128{position - flow.from_lsn} * length;
+  return flow.from + Duration(static_cast<std::int64_t>(share / (flow.to_lsn - flow.from_lsn)));
+}
+
+Lsn position_at(const AcknowledgedFlow& flow, Time t) {
+  if (t <= flow.from) return flow.from_lsn;
+  if (t >= flow.to) return flow.to_lsn;
+  const auto length = static_cast<std::uint64_t>((flow.to - flow.from).count());
+  const sim::Uint128 share = sim::Uint128{flow.to_lsn - flow.from_lsn} *
+                             static_cast<std::uint64_t>((t - flow.from).count());
+  return flow.from_lsn + static_cast<std::uint64_t>(share / length);
+}
+
+bool survives(const AcknowledgedWrite& write, const WalHistory& survivor, Lsn end) {
+  const auto kept = survivor.end_of(write.branch, end);
+  return kept && write.lsn <= *kept;
+}
+
+// Bytes of each branch between what survives of it and the last lost acknowledged position.
+class LostBytes {
+ public:
+  void add(Branch branch, Lsn kept, Lsn lost_end) {
+    for (Entry& e : entries_) {
+      if (e.branch != branch) continue;
+      e.end = std::max(e.end, lost_end);
+      return;
+    }
+    entries_.push_back({branch, kept, lost_end});
+  }
+  std::uint64_t total() const {
+    std::uint64_t sum = 0;
+    for (const Entry& e : entries_) sum += e.end - e.kept;
+    return sum;
+  }
+
+ private:
+  struct Entry {
+    Branch branch;
+    Lsn kept;
+    Lsn end;
+  };
+  std::vector<Entry> entries_;
+};
+
+// A branch that the survivor lacks was lost from its beginning, which only its writes can tell.
+Lsn first_position(const Ledger& ledger, Branch branch) {
+  Lsn first{UINT64_MAX};
+  for (const auto& w : ledger.writes()) {
+    if (w.branch == branch) first = std::min(first, w.lsn);
+  }
+  for (const auto& f : ledger.flows()) {
+    if (f.branch == branch) first = std::min(first, f.from_lsn);
+  }
+  return first;
+}
+
+}  // namespace
+
+void Ledger::acknowledge(const AcknowledgedWrite& write) {
+  writes_.push_back(write);
+}
+
+void Ledger::acknowledge(const AcknowledgedFlow& flow) {
+  if (flow.to > flow.from && flow.rows_per_kilosecond != 0) flows_.push_back(flow);
+}
+
+std::uint64_t Ledger::acknowledged() const {
+  std::uint64_t rows = 0;
+  for (const auto& w : writes_) rows += w.rows;
+  for (const auto& f : flows_) rows += rows_in(f.rows_per_kilosecond, f.to - f.from);
+  return rows;
+}
+
+Loss Ledger::lost(const WalHistory& survivor, Lsn survivor_end, Time from, Time to) const {
+  Loss loss;
+  LostBytes bytes;
+  const auto kept_of = [&](Branch branch) {
+    const auto kept = survivor.end_of(branch, survivor_end);
+    return kept ? *kept : first_position(*this, branch);
+  };
+  for (const auto& w : writes_) {
+    if (w.at < from || w.at > to || survives(w, survivor, survivor_end)) continue;
+    loss.rows += w.rows;
+    loss.oldest = std::min(loss.oldest, w.at);
+    loss.newest = std::max(loss.newest, w.at);
+    bytes.add(w.branch, kept_of(w.branch), w.lsn);
+  }
+  for (const auto& f : flows_) {
+    const auto kept = survivor.end_of(f.branch, survivor_end);
+    const Time lost_from = std::max(kept ? time_at(f, *kept) : f.from, from);
+    const Time lost_to = std::min(f.to, to);
+    if (lost_from >= lost_to) continue;
+    const std::uint64_t rows = rows_in(f.rows_per_kilosecond, lost_to - lost_from);
+    if (rows == 0) continue;
+    loss.rows += rows;
+    loss.oldest = std::min(loss.oldest, lost_from);
+    loss.newest = std::max(loss.newest, lost_to);
+    bytes.add(f.branch, kept_of(f.branch), position_at(f, lost_to));
+  }
+  loss.bytes = bytes.total();
+  return loss;
+}
+
+std::vector<std::uint64_t> Ledger::lost_tags(const WalHistory& survivor, Lsn survivor_end) const {
+  std::vector<std::uint64_t> tags;
+  for (const auto& w : writes_) {
+    if (!survives(w, survivor, survivor_end)) tags.push_back(w.tag);
+  }
+  return tags;
+}
+
+namespace {
+
+struct Stretch {
+  MemberId member;
+  Time from;
+  Time to;
+};
+
+// In which stretches of time each member acknowledged.
+std::vector<Stretch> stretches(const Ledger& ledger, Duration gap) {
+  std::vector<Stretch> all;
+  for (const auto& w : ledger.writes()) all.push_back({w.member, w.at, w.at});
+  for (const auto& f : ledger.flows()) all.push_back({f.member, f.from, f.to});
+  std::sort(all.begin(), all.end(), [](const Stretch& a, const Stretch& b) {
+    return a.member != b.member ? a.member < b.member : a.from < b.from;
+  });
+  std::vector<Stretch> joined;
+  for (const Stretch& s : all) {
+    const bool next =
+        !joined.empty() && joined.back().member == s.member && s.from - joined.back().to <= gap;
+    if (next) {
+      joined.back().to = std::max(joined.back().to, s.to);
+    } else {
+      joined.push_back(s);
+    }
+  }
+  return joined;
+}
+
+}  // namespace
+
+DualWriters Ledger::dual_writers(Duration gap) const {
+  const std::vector<Stretch> all = stretches(*this, gap);
+  std::vector<std::pair<Time, Time>> windows;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = i + 1; j < all.size(); ++j) {
+      if (all[i].member == all[j].member) continue;
+      const Time from = std::max(all[i].from, all[j].from);
+      const Time to = std::min(all[i].to, all[j].to);
+      if (from < to) windows.emplace_back(from, to);
+    }
+  }
+  std::sort(windows.begin(), windows.end());
+  DualWriters result;
+  Time covered{};
+  for (const auto& [start, end] : windows) {
+    const Time from = std::max(start, covered);
+    if (from >= end) continue;
+    if (result.first == sim::time_max) result.first = from;
+    result.overlap += end - from;
+    for (const auto& w : writes_) {
+      const bool first = from == start;  // else counted in the window before
+      if ((first ? w.at >= from : w.at > from) && w.at <= end) result.writes += w.rows;
+    }
+    for (const auto& f : flows_) {
+      result.writes += rows_in(f.rows_per_kilosecond, std::min(f.to, end) - std::max(f.from, from));
+    }
+    covered = end;
+  }
+  return result;
+}
+
+}  // namespace predrill::models
