@@ -1,0 +1,115 @@
+// A scenario as plain data: a system, what happens to it and when, what is wanted, and for an
+// incident what was observed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/system.hpp"
+#include "sim/distribution.hpp"
+#include "sim/time.hpp"
+
+namespace predrill::harness {
+
+enum class FaultKind : std::uint8_t {
+  pod_delete,
+  node_loss,
+  node_reboot,
+  postmaster_kill,
+  backend_crash,
+  patroni_kill,
+  patroni_stop,
+  freeze,
+  partition,
+  latency,
+  packet_loss,
+  dcs_leader_kill,
+  dcs_quorum_loss,
+  dcs_slow,
+  dcs_no_space,
+  disk_stall,
+  disk_full,
+  clock_jump,
+  standby_loss,
+  az_loss,
+  pgbouncer_kill,
+  switchover,
+  lag,
+};
+
+/// When a fault strikes: after `after` has happened (or the start of the run), plus `delay`.
+struct When {
+  sim::Distribution delay;  // a constant for a fixed time
+  std::string after;        // a trace kind, "promotion_started"; empty = start of the run
+};
+
+/// Where. Roles are resolved when the fault strikes.
+struct Target {
+  enum class Role : std::uint8_t {
+    named,
+    primary,
+    sync_standby,
+    async_standby,
+    any_standby,
+    all_standbys,
+    dcs,
+    dcs_leader,
+    zone,
+    pooler,
+    haproxy,
+    clients,
+    everyone_else
+  };
+  Role role = Role::primary;
+  std::string name;  // member, node or zone where the role is named or zone
+};
+
+struct FaultSpec {
+  FaultKind kind = FaultKind::node_loss;
+  When at;
+  Target on;
+  std::optional<Target> from;           // partition, latency, packet_loss: the other side
+  bool one_way = false;                 // from `on` to `from`
+  std::optional<sim::Duration> length;  // "for": undone after it
+  bool force = false;                   // pod_delete --force
+  sim::Duration grace_period = std::chrono::seconds(-1);  // pod_delete; negative = the pod's own
+  enum class Scope : std::uint8_t { host, postgres, patroni } scope = Scope::host;  // freeze
+  sim::Distribution extra;             // latency, dcs_slow: added delay
+  double probability = 0;              // packet_loss
+  sim::Duration jump{};                // clock_jump
+  std::uint64_t bytes_per_second = 0;  // lag: bandwidth left
+  std::string candidate;               // switchover
+};
+
+/// An objective: a quantile of a measure stays within a bound.
+struct Objective {
+  std::string measure;  // "rto" (seconds), "rpo.rows"
+  double quantile = 0.99;
+  double bound = 0;
+};
+
+/// One line of an incident's log.
+struct Observed {
+  std::optional<sim::Duration> at;  // since the fault
+  sim::Duration precision = std::chrono::seconds(1);
+  std::string event;    // what the log says
+  std::string matches;  // the milestone it is laid beside: "key_released", "promotion_finished", …
+  std::string remark;   // known contradiction, with its number in the reference
+};
+
+struct ScenarioSpec {
+  std::string name;
+  std::string title;
+  std::string file;
+  SystemSpec system;
+  std::vector<FaultSpec> faults;
+  sim::Duration run_for = std::chrono::minutes(5);  // after the first fault
+  std::string path = "pgbouncer";                   // whose RTO the objectives judge
+  std::vector<Objective> objectives;
+  std::vector<Observed> observed;
+  std::vector<std::string> remarks;  // contradictions that touch no single row
+};
+
+}  // namespace predrill::harness

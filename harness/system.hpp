@@ -1,0 +1,126 @@
+// A system under rehearsal as plain data: what system.json and the files it references say, with
+// every default filled in. The importers write it, the engine builds a world from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/etcd.hpp"
+#include "models/haproxy_config.hpp"
+#include "models/patroni_config.hpp"
+#include "models/pgbouncer_config.hpp"
+#include "models/postgres.hpp"
+#include "sim/distribution.hpp"
+#include "sim/time.hpp"
+
+namespace predrill::harness {
+
+/// Where a value was read, for messages that blame or praise it: "manifest.yaml:97 ttl".
+struct Origin {
+  std::string file;
+  int line = 0;  // 0 = a default, or set on the command line
+  std::string key;
+};
+
+struct ZoneLatency {
+  std::string a;
+  std::string b;
+  sim::Distribution one_way;
+};
+
+struct MemberSpec {
+  std::string name;  // "user-profile-db-0"
+  std::string node;
+  std::string zone;
+  models::PatroniTags tags;
+};
+
+struct DcsSpec {
+  enum class Kind : std::uint8_t { etcd, kubernetes };
+  Kind kind = Kind::etcd;
+  models::EtcdConfig etcd;
+  std::vector<std::pair<std::string, std::string>> members;  // etcd: name, zone
+  std::size_t leader = 0;
+  std::size_t api_servers = 1;  // kubernetes
+};
+
+/// How the poolers (and clients that use the master service) find the primary.
+struct ServiceSpec {
+  enum class Kind : std::uint8_t {
+    endpoints,   // ClusterIP whose Endpoints Patroni writes together with the leader key
+    pod_labels,  // ClusterIP that selects the role label set by spilo's callback after promotion
+    dns,         // a name whose record follows the primary (headless or external DNS)
+    none         // members are named one by one
+  };
+  Kind kind = Kind::pod_labels;
+};
+
+struct PoolerSpec {
+  models::PgbouncerConfig config;
+  std::vector<std::string> zones;  // one instance each
+  /// What `host=` of its databases means: the master service, or HAProxy.
+  enum class Target : std::uint8_t { service, haproxy } target = Target::service;
+};
+
+struct HaproxySpec {
+  models::HaproxyConfig config;
+  std::vector<std::string> zones;  // one instance each
+};
+
+/// Transactions of the applications.
+struct WorkloadSpec {
+  double transactions_per_second = 0;
+  double read_share = 0;            // of the transactions
+  double wal_bytes_per_second = 0;  // of all writes together
+  std::uint32_t connections = 0;    // client connections that carry it
+  sim::Distribution read_time;      // service time on an idle server
+  sim::Distribution write_time;
+  std::uint32_t attempts = 3;  // the clients' own retries
+  sim::Distribution back_off;  // between attempts
+  /// Each transaction is simulated, or the load is a rate without events (probers only).
+  bool single_transactions = false;
+};
+
+struct ProbeSpec {
+  sim::Duration interval = std::chrono::milliseconds(200);
+  sim::Duration timeout = std::chrono::seconds(2);
+  std::string zone;  // of the client
+};
+
+/// Kubernetes as far as a database pod needs it.
+struct KubernetesSpec {
+  bool present = false;
+  sim::Duration termination_grace_period = std::chrono::minutes(5);
+  sim::Duration grace_floor = std::chrono::seconds(2);  // kubelet's minimum
+  sim::Distribution sigterm_delay;   // API call until SIGTERM reaches the process
+  sim::Distribution kill_delay;      // end of the grace period until SIGKILL
+  sim::Distribution pod_recreation;  // pod object gone until its containers run
+  sim::Distribution volume_attach;   // on another node
+  sim::Distribution node_boot;       // power on until kubelet starts pods
+};
+
+struct SystemSpec {
+  std::string name;
+  std::string file;  // of system.json
+  std::vector<ZoneLatency> latencies;
+  std::vector<MemberSpec> members;
+  models::PatroniConfig patroni;    // of every member; tags and numbers come from `members`
+  models::PostgresConfig postgres;  // likewise
+  models::PostgresTimings postgres_timings;
+  models::PatroniTimings patroni_timings;
+  models::DiskTimings disk;
+  DcsSpec dcs;
+  ServiceSpec service;
+  std::optional<PoolerSpec> pooler;
+  std::optional<HaproxySpec> haproxy;
+  WorkloadSpec workload;
+  ProbeSpec probe;
+  KubernetesSpec kubernetes;
+  /// Origin by path ("patroni.ttl", "pgbouncer.server_login_retry"): the file and line of a value.
+  std::map<std::string, Origin> origins;
+};
+
+}  // namespace predrill::harness
