@@ -165,18 +165,9 @@ class Setting {
   Node* choose_target(std::span<const OverrideTarget> targets) {
     Node* best = nullptr;
     for (const OverrideTarget& target : targets) {
-      std::string ignored;
-      const auto prefix =
-          target.prefix.empty()
-              ? std::vector<PathStep>()
-              : parse_path(target.prefix, ignored).value_or(std::vector<PathStep>());
-      const bool fits =
-          prefix.size() < steps_.size() && std::equal(prefix.begin(), prefix.end(), steps_.begin(),
-                                                      [](const PathStep& a, const PathStep& b) {
-                                                        return a.key == b.key && a.index == b.index;
-                                                      });
-      const bool is_root = target.prefix.empty();
-      if (!fits || (prefix.empty() && !is_root)) continue;
+      const std::vector<PathStep> prefix = steps_of(target.prefix);
+      if (prefix.empty() != target.prefix.empty() || prefix.size() >= steps_.size()) continue;
+      if (!std::equal(prefix.begin(), prefix.end(), steps_.begin(), is_same)) continue;
       if (best != nullptr && prefix.size() < done_) continue;
       best = target.root;
       done_ = prefix.size();
@@ -188,16 +179,13 @@ class Setting {
     const PathStep& step = steps_[i];
     const std::string path = text_of(std::span(steps_).first(i));
     if (step.index) return item(parent, path, *step.index);
-    if (!check_map(parent, path)) return nullptr;
     Node* child = parent.find(step.key);
-    if (child == nullptr) {
-      std::vector<std::string> known = keys(parent);
-      if (i == 0) {
-        for (const OverrideTarget& target : targets) known.push_back(target.prefix);
-      }
-      fail(path, in_quotes(step.key) + " does not exist", did_you_mean(step.key, known));
-    }
-    return child;
+    if (child != nullptr) return child;
+    std::vector<std::string> known = files_below(i, targets);
+    if (known.empty() && !check_map(parent, path)) return nullptr;
+    for (const Member& member : parent.members) known.push_back(member.key);
+    fail(path, in_quotes(step.key) + " does not exist", did_you_mean(step.key, known));
+    return nullptr;
   }
 
   bool put(Node& parent, Node value, std::span<const OverrideTarget> targets) {
@@ -243,10 +231,28 @@ class Setting {
                 parent.is_list() ? "name an entry of the list: " + path + "[0]" : "");
   }
 
-  static std::vector<std::string> keys(const Node& map) {
+  // Step i of the prefixes that begin like this path.
+  std::vector<std::string> files_below(std::size_t i,
+                                       std::span<const OverrideTarget> targets) const {
     std::vector<std::string> out;
-    for (const Member& member : map.members) out.push_back(member.key);
+    for (const OverrideTarget& target : targets) {
+      const std::vector<PathStep> prefix = steps_of(target.prefix);
+      if (prefix.size() > i &&
+          std::equal(prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(i),
+                     steps_.begin(), is_same)) {
+        out.push_back(prefix[i].key);
+      }
+    }
     return out;
+  }
+
+  static std::vector<PathStep> steps_of(const std::string& prefix) {
+    std::string ignored;
+    return parse_path(prefix, ignored).value_or(std::vector<PathStep>());
+  }
+
+  static bool is_same(const PathStep& a, const PathStep& b) {
+    return a.key == b.key && a.index == b.index;
   }
 
   bool fail(std::string path, std::string message, std::string hint = "") {

@@ -95,8 +95,9 @@ class IniParser {
     skip_blanks();
     if (key.empty() || at_ == end_ || text_[at_] != '=') {
       diagnostics_.error(place, has_section_ ? sections_[current_].member.key : "",
-                         in_quotes(text_.substr(at_, end_ - at_)) +
-                             (key.empty() ? " is not a setting" : " stands where = should"),
+                         key.empty()
+                             ? in_quotes(text_.substr(at_, end_ - at_)) + " is not a setting"
+                             : "there is no = after " + in_quotes(key),
                          "a line is [section], key = value or a comment after ; or #");
       return;
     }

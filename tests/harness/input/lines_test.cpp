@@ -34,7 +34,7 @@ TEST_CASE("ini: every bad line is reported and the rest is read", "[input]") {
   CHECK(input.text() ==
         "x:1:1: error: early: the setting stands before the first section; write [pgbouncer] above "
         "it\n"
-        "x:3:1: error: pgbouncer: \"session\" stands where = should; a line is [section], key = "
+        "x:3:1: error: pgbouncer: there is no = after \"pool_mode\"; a line is [section], key = "
         "value or a comment after ; or #\n"
         "x:4:1: error: pgbouncer: \"= 5\" is not a setting; a line is [section], key = value or a "
         "comment after ; or #\n"

@@ -105,7 +105,7 @@ TEST_CASE("set: paths that do not exist", "[input]") {
       {"faults.at=1s", "faults: a list has no keys; name an entry of the list: faults[0]"},
       {"name.x=1", "name: text has no keys"},
       {"name[0]=1", "name: text has no [0]"},
-      {"system.patrony.ttl=1", "system: text has no keys"},
+      {"system.patrony.ttl=1", "system: \"patrony\" does not exist; did you mean \"patroni\"?"},
       {"system.patroni=1", "system: text has no keys"},
       {"name=[1,",
        "name: the value is not JSON: column 4: the file ends inside the list that "
