@@ -1,5 +1,6 @@
-// Memory of coroutine frames and messages: free lists by size class, one set per thread. Blocks
-// come from malloc one by one, so a block may be returned on another thread than it was taken on.
+// Memory of coroutine frames and messages: free lists by size class, one set per thread, cut from
+// chunks that the program keeps. A block may be returned on another thread than it was taken on;
+// what a thread leaves behind serves the next one.
 #pragma once
 
 #include <array>
@@ -48,15 +49,20 @@ class FramePool {
   };
   struct Lists {
     std::array<Block*, classes> heads{};
+    std::byte* chunk = nullptr;  // not yet cut: [chunk, chunk_end)
+    std::byte* chunk_end = nullptr;
+    std::size_t next_chunk = std::size_t{64} << 10;
     std::size_t taken = 0;
     ~Lists();
   };
+  struct Reserve;
 
   static Lists& lists() {
     static thread_local Lists instance;
     return instance;
   }
   static void* refill(std::size_t size_class);
+  static void take_chunk(Lists& mine);
 };
 
 /// Base of a type whose objects come from the pool.

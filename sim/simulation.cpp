@@ -74,7 +74,19 @@ bool Simulation::next_key(std::int64_t limit, EventKey* key) {
   }
   if (events_.empty() || events_.peek().at > limit) return false;
   *key = events_.pop();
+  prefetch();
   return true;
+}
+
+// With many processes nearly every event is a cache miss: fetch the slots of those to come, and a
+// little later the events themselves.
+void Simulation::prefetch() const {
+  if (const EventKey* far = events_.ahead(24)) {
+    __builtin_prefetch(&slots_[far->order & slot_mask]);
+  }
+  if (const EventKey* near = events_.ahead(12)) {
+    __builtin_prefetch(slots_[near->order & slot_mask].event);
+  }
 }
 
 void Simulation::fire(EventKey key) {

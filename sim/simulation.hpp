@@ -131,6 +131,7 @@ class Simulation {
   }
   void grow_ring();
   bool next_key(std::int64_t limit, EventKey* key);
+  void prefetch() const;
   void fire(EventKey key);
   void after_resume();
   void bury();
