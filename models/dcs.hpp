@@ -35,6 +35,7 @@ struct MemberData {
   std::int32_t failover_priority = 1;
   Timeline timeline = 0;
   Lsn xlog_location;  // primary: written; replica: max(received, replayed)
+  friend bool operator==(const MemberData&, const MemberData&) = default;
 };
 
 /// The /sync key.
