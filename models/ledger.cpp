@@ -175,25 +175,28 @@ DualWriters Ledger::dual_writers(Duration gap) const {
       if (all[i].member == all[j].member) continue;
       const Time from = std::max(all[i].from, all[j].from);
       const Time to = std::min(all[i].to, all[j].to);
-      if (from < to) windows.emplace_back(from, to);
+      if (from <= to) windows.emplace_back(from, to);
     }
   }
   std::sort(windows.begin(), windows.end());
+  std::vector<std::pair<Time, Time>> joined;
+  for (const auto& window : windows) {
+    if (!joined.empty() && window.first <= joined.back().second) {
+      joined.back().second = std::max(joined.back().second, window.second);
+    } else {
+      joined.push_back(window);
+    }
+  }
   DualWriters result;
-  Time covered{};
-  for (const auto& [start, end] : windows) {
-    const Time from = std::max(start, covered);
-    if (from >= end) continue;
+  for (const auto& [from, to] : joined) {
     if (result.first == sim::time_max) result.first = from;
-    result.overlap += end - from;
+    result.overlap += to - from;
     for (const auto& w : writes_) {
-      const bool first = from == start;  // else counted in the window before
-      if ((first ? w.at >= from : w.at > from) && w.at <= end) result.writes += w.rows;
+      if (w.at >= from && w.at <= to) result.writes += w.rows;
     }
     for (const auto& f : flows_) {
-      result.writes += rows_in(f.rows_per_kilosecond, std::min(f.to, end) - std::max(f.from, from));
+      result.writes += rows_in(f.rows_per_kilosecond, std::min(f.to, to) - std::max(f.from, from));
     }
-    covered = end;
   }
   return result;
 }

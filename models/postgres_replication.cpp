@@ -311,7 +311,7 @@ sim::Task<void> PostgresServer::restart_receiving() {
 sim::Task<void> PostgresServer::receive_wal(bool failed) {
   for (;;) {
     if (failed) {
-      const Time next = later(volatile_.receive_failed, config_.wal_retrieve_retry_interval);
+      const Time next = volatile_.receive_failed + config_.wal_retrieve_retry_interval;
       if (next > now()) co_await sim::sleep_for(next - now());
       volatile_.receive_failed = now();
     }

@@ -134,8 +134,8 @@ struct Lab {
   }
   void sync(MemberId id, MemberSet names) {
     SynchronousStandbyNames n;
-    n.method = names == 0 ? SynchronousStandbyNames::Method::none
-                          : SynchronousStandbyNames::Method::first;
+    n.method =
+        names == 0 ? SynchronousStandbyNames::Method::none : SynchronousStandbyNames::Method::first;
     n.members = names;
     server(id).set_synchronous_standby_names(n);
     run(20ms);
@@ -176,8 +176,7 @@ struct Lab {
       if (!last) co_return;
     }
   }
-  static SqlRequest write(std::uint64_t tag = 1,
-                          SynchronousCommit level = SynchronousCommit::on) {
+  static SqlRequest write(std::uint64_t tag = 1, SynchronousCommit level = SynchronousCommit::on) {
     SqlRequest r;
     r.op = SqlOp::write;
     r.wal_bytes = 1000;
