@@ -2,13 +2,8 @@
 //
 // Real thing: Patroni 3.3.2, patroni/dcs/etcd3.py and patroni/dcs/etcd.py (3.0.2 by option).
 // Modelled: one lease per process under the leader and the member key; the watch cache that
-//   get_cluster reads; which changes wake the HA loop; endpoint order, per-node time-outs, the
-//   re-reading of the endpoint list, the growing pauses (_calculate_timeouts, api_execute, Retry);
-//   socket keep-alive options of utils.py; dropped pooled connections.
-// Simplified: an endpoint is a member of the etcd cluster, known by its number. The first lease is
-//   taken when it is first needed, not before the HA loop starts.
-// Ignored: TLS, authentication, proxies, SRV records, the periodic refresh of the endpoint list
-//   (every 10 * ttl, one cheap request).
+//   get_cluster reads; which changes wake the HA loop. Requests: models/dcs_client.hpp.
+// Simplified: the first lease is taken when it is first needed, not before the HA loop starts.
 // Calibrated from: nothing to calibrate; the delays are etcd's and the network's.
 #pragma once
 
@@ -18,27 +13,19 @@
 #include <vector>
 
 #include "models/dcs.hpp"
+#include "models/dcs_client.hpp"
 #include "models/etcd.hpp"
 
 namespace predrill::models {
 
-struct EtcdDcsConfig {
-  sim::Duration ttl = std::chrono::seconds(30);
-  sim::Duration loop_wait = std::chrono::seconds(10);
-  sim::Duration retry_timeout = std::chrono::seconds(10);
+struct EtcdDcsConfig : DcsClientConfig {
   /// 3.0.x: after losing its lease the leader overwrites the key whoever holds it.
   bool reput_unconditionally = false;
-  /// etcd members in the order of `hosts:`; empty = all.
-  std::vector<std::size_t> hosts{};
-  /// The member that is asked first; by default drawn, as Patroni shuffles the list.
-  std::optional<std::size_t> first_endpoint{};
 };
 
 inline constexpr sim::Kind lease_lost{"patroni.lease_lost", "lost its etcd lease"};
-inline constexpr sim::Kind endpoint_changed{"patroni.etcd_endpoint",
-                                            "selected new etcd server {0:n}"};
 
-class EtcdDcs final : public Dcs {
+class EtcdDcs final : public Dcs, DcsClient::Owner {
  public:
   /// `patroni`: the group whose processes call; its death is the death of the client.
   EtcdDcs(Etcd& etcd, ScopeId scope, MemberId self, sim::Group& patroni,
@@ -62,54 +49,24 @@ class EtcdDcs final : public Dcs {
   const ClusterView& cache() const { return cache_; }
   bool cache_ready() const { return ready_.is_open(); }
   LeaseId lease() const { return lease_; }
-  std::size_t endpoint() const { return endpoint_; }
+  std::size_t endpoint() const { return client_.endpoint(); }
 
  private:
-  using Client = Etcd::Port::Client;
-  /// How long one node may take, and how often it is tried (_calculate_timeouts).
-  struct Limits {
-    std::size_t nodes;
-    sim::Duration connect;
-    sim::Duration total;
-    int tries;
-  };
-  /// utils.py Retry: pauses of 0.1 s, doubling to 1 s, each with up to 0.8 s on top.
-  struct Retry {
-    sim::Time stop;
-    sim::Duration delay;
-  };
-  struct Answer {
-    bool answered = false;
-    EtcdReply reply;
-  };
+  using Retry = DcsClient::Retry;
+  using Answer = DcsClient::Answer;
 
-  sim::Time wall() const { return patroni_.host().clock().now(); }
-  Limits limits(std::size_t nodes, sim::Duration timeout) const;
-  Retry new_retry() const;
-  sim::Duration sleep_time(const Retry& retry);
+  void on_select() override;
   EtcdRequest request(EtcdOp op, EtcdKey key) const;
-  sim::TcpOptions socket_options() const;
-
-  sim::Task<Answer> call(const EtcdRequest request, Retry* retry);
-  sim::Task<Answer> execute(const EtcdRequest request, Retry* retry);
-  sim::Task<Answer> attempt(std::size_t endpoint, const EtcdRequest request, const Limits limits);
-  sim::Task<bool> load_machines(bool from_config);
-  void select(std::size_t endpoint);
-  void drop_connections();
-  std::vector<std::size_t> machines() const;
-
   sim::Task<bool> refresh_lease(bool force, Retry* retry);
   sim::Task<> keep_cache();
   void set(const EtcdEvent& event);
   void fill_cache();
 
-  Etcd& etcd_;
   ScopeId scope_;
   MemberId self_;
   sim::Group& patroni_;
-  EtcdDcsConfig config_;
-  sim::Stream jitter_;
-  sim::Stream order_;
+  bool reput_unconditionally_;
+  DcsClient client_;
 
   LeaseId lease_ = 0;
   sim::Time last_lease_refresh_{};
@@ -118,16 +75,9 @@ class EtcdDcs final : public Dcs {
   std::optional<MemberSet> last_failsafe_;
   bool do_not_watch_ = false;
 
-  std::vector<std::size_t> machines_;
-  std::size_t endpoint_ = 0;
-  bool reload_machines_ = false;
-  std::vector<std::vector<Client>> idle_;  // pooled connections by endpoint
-
   ClusterView cache_;
   LeaseId cached_leader_lease_ = 0;
   std::array<LeaseId, members_max> cached_member_lease_{};
-  std::array<EtcdEvent, etcd_slots> fetched_{};
-  std::size_t fetched_count_ = 0;
   bool streaming_ = false;
   sim::Gate ready_;
   sim::ProcessId watcher_;

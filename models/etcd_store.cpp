@@ -60,6 +60,7 @@ EtcdReply EtcdStore::apply(const EtcdRequest& request, std::vector<EtcdEvent>& e
       break;
     case EtcdOp::range:
     case EtcdOp::watch:
+    case EtcdOp::get:
     case EtcdOp::member_list:
     case EtcdOp::lease_keepalive:
     case EtcdOp::nothing:

@@ -56,6 +56,7 @@ using ScopeId = std::uint8_t;   // one per Patroni cluster
 enum class EtcdOp : std::uint8_t {
   range,           // every key of the scope, linearizable
   watch,           // everything of the scope after `revision`
+  get,             // one object; Kubernetes alone
   member_list,     // the endpoints; answered by any living member
   put,             // unconditional
   create,          // txn: create_revision == 0

@@ -99,7 +99,11 @@ TEST_CASE("etcd dcs: a DCS cut ends in an error after D_dcs", "[etcd]") {
   const Case c = GENERATE(Case{3, 30s, 10s, 10s, 11666666666ns}, Case{5, 30s, 10s, 10s, 11s},
                           Case{3, 20s, 10s, 5s, 6666666666ns}, Case{5, 20s, 14s, 3s, 10s});
   CAPTURE(c.members, sim::to_text(c.retry));
-  EtcdWorld w(7, c.members, {.ttl = c.ttl, .loop_wait = c.loop, .retry_timeout = c.retry});
+  EtcdDcsConfig config;
+  config.ttl = c.ttl;
+  config.loop_wait = c.loop;
+  config.retry_timeout = c.retry;
+  EtcdWorld w(7, c.members, config);
   w.run_until(1s);
   give_key_to_first(w);
   std::vector<const sim::Host*> all;
@@ -111,4 +115,236 @@ TEST_CASE("etcd dcs: a DCS cut ends in an error after D_dcs", "[etcd]") {
   CHECK(failed.answer == DcsAnswer::error);
   CHECK(failed.took() >= c.expected - 1us);
   CHECK(failed.took() <= c.expected + 1us);
+}
+
+TEST_CASE("etcd dcs: refused connections are tried until retry_timeout", "[etcd]") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    EtcdWorld w(seed);
+    w.run_until(1s);
+    give_key_to_first(w);
+    for (std::size_t i = 0; i < 3; ++i) w.etcd->kill_member(i);
+    Noted failed;
+    w.db[0]->patroni.spawn(update(w.db[0]->dcs, w.db[0]->patroni, {1}, failed));
+    w.sim.run_for(60s);
+    CHECK(failed.answer == DcsAnswer::error);
+    CHECK(failed.took() > 7s);  // gives up when less than a second is left after the next pause
+    CHECK(failed.took() < 10s);
+  }
+}
+
+TEST_CASE("etcd dcs: without quorum the renewal fails after 7 to 12 s", "[etcd]") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    EtcdWorld w(seed);
+    w.run_until(1s);
+    give_key_to_first(w);
+    w.etcd->kill_member(0);
+    w.etcd->kill_member(1);
+    Noted failed;
+    w.db[0]->patroni.spawn(update(w.db[0]->dcs, w.db[0]->patroni, {1}, failed));
+    w.sim.run_for(60s);
+    CHECK(failed.answer == DcsAnswer::error);
+    CHECK(failed.took() > 7s);
+    CHECK(failed.took() < 12s);
+  }
+}
+
+TEST_CASE("etcd dcs: a silent endpoint is left after retry_timeout / N", "[etcd]") {
+  EtcdDcsConfig config;
+  config.first_endpoint = 2;
+  EtcdWorld w(3, 3, config);
+  w.run_until(1s);
+  give_key_to_first(w);
+  w.etcd_hosts[2]->crash();
+  Noted renewed;
+  w.db[0]->patroni.spawn(update(w.db[0]->dcs, w.db[0]->patroni, {1}, renewed));
+  w.sim.run_for(20s);
+  CHECK(renewed.answer == DcsAnswer::yes);
+  CHECK(renewed.took() > 3333ms);
+  CHECK(renewed.took() < 3600ms + 1667ms);  // the next may be the dead one no more
+  CHECK(w.db[0]->dcs.endpoint() != 2);
+  CHECK(w.db[0]->dcs.cache_ready());  // the watch has moved along
+  // The others learn it by their own refresh; until then their watch is silent.
+  CHECK(w.db[1]->dcs.endpoint() == 2);
+}
+
+TEST_CASE("etcd dcs: a lost lease is replaced, and the key only if it is still ours", "[etcd]") {
+  const bool unconditional = GENERATE(false, true);
+  CAPTURE(unconditional);
+  EtcdDcsConfig config;
+  config.reput_unconditionally = unconditional;
+  EtcdWorld w(5, 3, config);
+  w.run_until(1s);
+  give_key_to_first(w);
+  ClusterView view;
+  Noted seen;
+  w.db[0]->patroni.spawn(look(w.db[0]->dcs, w.db[0]->patroni, view, seen));
+  w.sim.run_for(1s);
+  w.db[0]->host.freeze();
+  w.sim.run_for(40s);
+  REQUIRE(w.etcd->holder(w.scope) == nobody);
+  SECTION("nobody took it") {
+    w.db[0]->host.thaw();
+    Noted renewed;
+    w.db[0]->patroni.spawn(update(w.db[0]->dcs, w.db[0]->patroni, {1}, renewed));
+    w.sim.run_for(2s);
+    CHECK(renewed.answer == DcsAnswer::yes);
+    CHECK(w.etcd->holder(w.scope) == 0);
+    CHECK(w.story.count(lease_lost) == 1);
+  }
+  SECTION("another one did") {
+    Noted other;
+    w.db[1]->patroni.spawn(acquire(w.db[1]->dcs, w.db[1]->patroni, other));
+    w.sim.run_for(2s);
+    REQUIRE(other.answer == DcsAnswer::yes);
+    w.db[0]->host.thaw();
+    Noted renewed;
+    w.db[0]->patroni.spawn(update(w.db[0]->dcs, w.db[0]->patroni, {1}, renewed));
+    w.sim.run_for(2s);
+    CHECK(renewed.answer == (unconditional ? DcsAnswer::yes : DcsAnswer::no));
+    CHECK(w.etcd->holder(w.scope) == (unconditional ? 0 : 1));
+    CHECK(w.story.count(key_overwritten) == (unconditional ? 1 : 0));
+  }
+}
+
+TEST_CASE("etcd dcs: NOSPACE keeps the leader, and lets nobody follow it", "[etcd]") {
+  EtcdWorld w;
+  w.run_until(1s);
+  give_key_to_first(w);
+  w.etcd->set_no_space(true);
+  Noted renewed, released, taken;
+  w.db[0]->patroni.spawn(update(w.db[0]->dcs, w.db[0]->patroni, {1}, renewed));
+  w.sim.run_for(1s);
+  CHECK(renewed.answer == DcsAnswer::yes);
+  CHECK(w.db[1]->dcs.cache().status_lsn == Lsn{});  // the position could not be written
+  w.db[0]->patroni.spawn(remove(w.db[0]->dcs, w.db[0]->patroni, released));
+  w.sim.run_for(1s);
+  CHECK(released.answer == DcsAnswer::yes);
+  w.db[1]->patroni.spawn(acquire(w.db[1]->dcs, w.db[1]->patroni, taken));
+  w.sim.run_for(20s);
+  CHECK(taken.answer == DcsAnswer::error);
+  CHECK(w.etcd->holder(w.scope) == nobody);
+  w.etcd->set_no_space(false);
+  w.db[1]->patroni.spawn(acquire(w.db[1]->dcs, w.db[1]->patroni, taken));
+  w.sim.run_for(1s);
+  CHECK(taken.answer == DcsAnswer::yes);
+}
+
+namespace {
+
+// I1: whoever gets the key gets it after everybody else's belief has ended.
+struct HolderChecker final : sim::TraceSink {
+  void on_record(const sim::Trace& trace, const sim::Record& record) override {
+    if (record.kind == &key_overwritten) ++violations;
+    if (record.kind != &key_created) return;
+    ++creations;
+    for (const auto& loop : *loops) {
+      if (trace.entity_name(loop->group.host().entity()) ==
+          trace.entity_name(static_cast<sim::EntityId>(record.values[0]))) {
+        continue;
+      }
+      if (loop->held_until > record.at) ++violations;
+    }
+  }
+  std::vector<std::unique_ptr<Loop>>* loops = nullptr;
+  int violations = 0;
+  int creations = 0;
+};
+
+}  // namespace
+
+TEST_CASE("etcd dcs: at most one holder, whatever breaks", "[etcd][invariant]") {
+  int creations = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    EtcdWorld w(seed);
+    std::vector<std::unique_ptr<Loop>> loops;
+    HolderChecker checker;
+    checker.loops = &loops;
+    w.sim.trace().attach(checker);
+    for (MemberId i = 0; i < 3; ++i) {
+      Node& n = *w.db[i];
+      loops.push_back(std::make_unique<Loop>(n.dcs, n.patroni, i, 20s, 5s));
+      n.dcs.set_timeouts(20s, 5s, 5s);
+      n.patroni.spawn(loops.back()->run());
+    }
+    sim::Stream dice = w.sim.stream("test", "faults");
+    for (int step = 0; step < 40; ++step) {
+      w.sim.run_for(dice.uniform(0s, 15s));
+      const auto which = static_cast<std::size_t>(dice.below(3));
+      sim::Host& host = *w.etcd_hosts[which];
+      switch (dice.below(8)) {
+        case 0:
+          w.etcd->kill_member(which);
+          break;
+        case 1:
+          w.etcd->start_member(which);
+          break;
+        case 2:
+          w.etcd->stall_disk(which, dice.uniform(0s, 5s));
+          break;
+        case 3:
+          host.frozen() ? host.thaw() : host.freeze();
+          break;
+        case 4: {
+          const auto cut = w.sim.network().cut({&host}, {&w.db[dice.below(3)]->host});
+          w.sim.run_for(dice.uniform(0s, 20s));
+          w.sim.network().heal(cut);
+          break;
+        }
+        case 5: {
+          const auto cut = w.sim.network().cut({&host}, {w.etcd_hosts[(which + 1) % 3].get()});
+          w.sim.run_for(dice.uniform(0s, 10s));
+          w.sim.network().heal(cut);
+          break;
+        }
+        case 6: {
+          Node& n = *w.db[which];
+          n.patroni.kill();
+          w.sim.run_for(dice.uniform(0s, 30s));
+          loops[which]->held_until = {};
+          n.dcs.start();
+          n.patroni.spawn(loops[which]->run());
+          break;
+        }
+        default: {
+          sim::Host& db = w.db[which]->host;
+          db.freeze();
+          w.sim.run_for(dice.uniform(0s, 40s));
+          db.thaw();
+        }
+      }
+    }
+    CHECK(checker.violations == 0);
+    creations += checker.creations;
+    // Faults end: within ttl + E + an election somebody holds the key again and all know it.
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (w.etcd_hosts[i]->frozen()) w.etcd_hosts[i]->thaw();
+      w.etcd->start_member(i);
+    }
+    w.sim.run_for(90s);
+    REQUIRE(w.etcd->holder(w.scope) != nobody);
+    for (const auto& loop : loops) CHECK(loop->seen_leader == w.etcd->holder(w.scope));
+    w.sim.shut_down();
+  }
+  CHECK(creations > 60);  // the key did change hands
+}
+
+TEST_CASE("etcd dcs: a quiet cluster costs few events", "[etcd]") {
+  EtcdWorld w;
+  std::vector<std::unique_ptr<Loop>> loops;
+  for (MemberId i = 0; i < 3; ++i) {
+    Node& n = *w.db[i];
+    loops.push_back(std::make_unique<Loop>(n.dcs, n.patroni, i, 30s, 10s));
+    n.patroni.spawn(loops.back()->run());
+  }
+  w.run_until(1min);
+  const std::uint64_t before = w.sim.events_executed();
+  w.run_until(11min);
+  const std::uint64_t per_minute = (w.sim.events_executed() - before) / 10;
+  WARN("kernel events per simulated minute: " << per_minute);
+  CHECK(per_minute < 3000);
+  CHECK(w.story.count(key_expired) == 0);
+  w.sim.shut_down();
 }

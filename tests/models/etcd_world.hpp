@@ -121,4 +121,63 @@ inline sim::Task<> wait_for_wake(Dcs& dcs, sim::Group& group, bool is_leader, Du
   }
 }
 
+/// The DCS side of Patroni's loop: renew or acquire, touch, sleep. What it believes is in
+/// `held_until`.
+struct Loop {
+  Loop(Dcs& its_dcs, sim::Group& its_group, MemberId its_id, Duration its_ttl, Duration its_wait)
+      : dcs(its_dcs), group(its_group), id(its_id), ttl(its_ttl), loop_wait(its_wait) {}
+  sim::Task<> run() {
+    Time next_run = group.now();
+    for (;;) {
+      co_await cycle();
+      next_run += loop_wait;
+      Duration nap = next_run - group.now();
+      if (nap <= 0s) {
+        next_run = group.now();
+        nap = 1ms;
+      }
+      const bool woken = co_await dcs.watch(is_leader, nap);
+      if (woken) next_run = group.now();
+    }
+  }
+  sim::Task<> cycle() {
+    ClusterView view;
+    const DcsAnswer seen = co_await dcs.get_cluster(view);
+    is_leader = false;
+    if (seen != DcsAnswer::yes) co_return;
+    seen_leader = view.leader;
+    if (view.leader == nobody) {
+      if (noticed == sim::time_max) noticed = group.now();
+      if (!candidate) co_return;
+      const Time began = group.now();
+      const DcsAnswer got = co_await dcs.attempt_to_acquire_leader();
+      if (got == DcsAnswer::yes) held_until = began + ttl;
+    } else if (view.leader == id) {
+      const Time began = group.now();
+      const DcsAnswer kept = co_await dcs.update_leader({++position}, 0);
+      if (kept == DcsAnswer::yes) {
+        held_until = began + ttl;
+        last_renewal = began;
+        is_leader = true;
+      }
+      if (kept == DcsAnswer::no) held_until = {};
+    }
+    MemberData data;
+    data.xlog_location = {position};
+    co_await dcs.touch_member(data);
+  }
+  Dcs& dcs;
+  sim::Group& group;
+  MemberId id;
+  Duration ttl;
+  Duration loop_wait;
+  bool candidate = true;
+  bool is_leader = false;
+  std::uint64_t position = 0;
+  MemberId seen_leader = nobody;
+  Time held_until{};
+  Time last_renewal{};
+  Time noticed = sim::time_max;  // saw no leader for the first time
+};
+
 }  // namespace predrill::models::test
