@@ -224,11 +224,15 @@ TEST_CASE("tidy: a coroutine takes its parameters by value") {
   accepts(no_reference_parameter, "sim/x.hpp", "Task<int> f(Host& host, std::string name);\n");
   accepts(no_reference_parameter, "sim/x.hpp", "void spawn(Task<void> task, const Name& name);\n");
   accepts(no_reference_parameter, "sim/x.hpp", "Task(Task&& other) noexcept;\n");
+  accepts(no_reference_parameter, "sim/x.hpp",
+          "Task<> f(Host& host, const Request r, Lsn& lsn);\n");
   accepts(no_reference_parameter, "sim/x.hpp", "Process watch(const Simulation& simulation);\n");
   rejects(no_reference_parameter, "sim/x.hpp", "Task<int> f(const std::string& name);\n",
           "by value");
   rejects(no_reference_parameter, "models/x.cpp",
           "Task<std::vector<int>> Patroni::f(int a,\n    const Config& c) {}\n", "by value");
+  rejects(no_reference_parameter, "sim/x.hpp", "Task<> f(const Network& n, const Config& c);\n",
+          "by value");
   rejects(no_reference_parameter, "sim/x.hpp", "Process run(Config&& config);\n", "by value");
   check_tree(no_reference_parameter);
 }

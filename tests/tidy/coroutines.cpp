@@ -125,6 +125,31 @@ std::size_t end_of_template(const std::string& code, std::size_t at) {
 // What outlives every process of a run, so that a process may refer to it.
 constexpr std::array<std::string_view, 2> outlive_a_run = {"Simulation", "Network"};
 
+// The parameters of a function: cut at the commas outside of further brackets.
+std::vector<std::string_view> split(std::string_view parameters) {
+  std::vector<std::string_view> result;
+  std::size_t start = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (std::string_view("(<[{").find(parameters[i]) != npos) ++depth;
+    if (std::string_view(")>]}").find(parameters[i]) != npos) --depth;
+    if (parameters[i] == ',' && depth == 0) {
+      result.push_back(parameters.substr(start, i - start));
+      start = i + 1;
+    }
+  }
+  result.push_back(parameters.substr(start));
+  return result;
+}
+
+// May the parameter refer to what is gone before the coroutine ends?
+bool dies_first(std::string_view parameter) {
+  if (parameter.find("&&") != npos) return true;
+  const bool outlives = std::ranges::any_of(
+      outlive_a_run, [&](std::string_view word) { return find_word(parameter, word) != npos; });
+  return !outlives && find_word(parameter, "const") != npos && parameter.find('&') != npos;
+}
+
 }  // namespace
 
 Findings no_await_in_condition(const Source& source) {
@@ -211,12 +236,7 @@ Findings no_reference_parameter(const Source& source) {
       const auto close = matching(code, open);
       if (close == npos) continue;
       const auto parameters = std::string_view(code).substr(open + 1, close - open - 1);
-      const bool outlives = std::ranges::any_of(outlive_a_run, [&](std::string_view word) {
-        return find_word(parameters, word) != npos;
-      });
-      const auto constant = find_word(parameters, "const");
-      const bool by_const = constant != npos && parameters.find('&', constant) != npos;
-      if ((by_const && !outlives) || parameters.find("&&") != npos) {
+      if (std::ranges::any_of(split(parameters), dies_first)) {
         findings.push_back({line_of(source, at),
                             "a coroutine's parameter by const& or && dies before it: by value"});
       }
