@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "sim/assert.hpp"
+
 namespace predrill::sim {
 
 namespace {
@@ -63,7 +65,7 @@ void FramePool::take_chunk(Lists& mine) {
   const std::size_t bytes = mine.next_chunk;
   mine.next_chunk = std::min(bytes * 2, std::size_t{64} << 20);
   auto* chunk = static_cast<std::byte*>(std::aligned_alloc(std::min(bytes, huge_page), bytes));
-  if (chunk == nullptr) throw std::bad_alloc();
+  SIM_ASSERT(chunk != nullptr, "no memory for processes");
   if (bytes >= huge_page) madvise(chunk, bytes, MADV_HUGEPAGE);
   Reserve& reserve = Reserve::instance();
   const std::lock_guard lock(reserve.mutex);
