@@ -345,7 +345,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   SqlAnswer admit(const SqlRequest& request) const;
   sim::Task<SqlAnswer> execute(Session& session, const SqlRequest request);
   sim::Task<void> compute(sim::Duration work);
-  sim::Task<void> commit(Session& session, const SqlRequest request, std::uint64_t bytes, Lsn& lsn);
+  sim::Task<Lsn> commit(Session& session, const SqlRequest request, std::uint64_t bytes);
   sim::Task<Lsn> flush(std::uint64_t bytes);
   Lsn insert_unflushed(std::uint64_t bytes);
   void wal_writer();

@@ -124,16 +124,17 @@ sim::Task<SqlAnswer> PostgresServer::execute(Session& session, const SqlRequest 
     if (answer.state != SqlState::ok || request.op == SqlOp::rollback) session.block_bytes = 0;
   }
   Lsn lsn;
-  if (commits != 0) co_await commit(session, request, commits, lsn);
+  if (commits != 0) lsn = co_await commit(session, request, commits);
   described(answer);
   if (commits != 0) answer.lsn = lsn;
   co_return answer;
 }
 
 // xact.c, RecordTransactionCommit, then syncrep.c, SyncRepWaitForLSN.
-sim::Task<void> PostgresServer::commit(Session& session, const SqlRequest request,
-                                       std::uint64_t bytes, Lsn& lsn) {
+sim::Task<Lsn> PostgresServer::commit(Session& session, const SqlRequest request,
+                                      std::uint64_t bytes) {
   const SynchronousCommit level = request.synchronous_commit;
+  Lsn lsn;
   const Branch branch = durable_.history.branch();
   if (level == SynchronousCommit::off) {
     lsn = insert_unflushed(bytes);
@@ -145,7 +146,7 @@ sim::Task<void> PostgresServer::commit(Session& session, const SqlRequest reques
       session.waiting_sync = false;
     }
   }
-  if (ledger_ == nullptr) co_return;
+  if (ledger_ == nullptr) co_return lsn;
   AcknowledgedWrite write;
   write.at = now();
   write.lsn = lsn;
@@ -154,6 +155,7 @@ sim::Task<void> PostgresServer::commit(Session& session, const SqlRequest reques
   write.member = config_.member;
   write.tag = request.tag;
   ledger_->acknowledge(write);
+  co_return lsn;
 }
 
 namespace {

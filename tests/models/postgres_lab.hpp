@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -122,6 +123,14 @@ struct Lab {
     server(2).start(StartAs::standby, 0);
     run(2s);
     REQUIRE(server(0).accepts_writes());
+    REQUIRE(server(0).pg_stat_replication().count == 2);
+  }
+  /// The same with the real timings.
+  void start_cluster_slowly() {
+    server(0).start(StartAs::primary);
+    server(1).start(StartAs::standby, 0);
+    server(2).start(StartAs::standby, 0);
+    run(15s);
     REQUIRE(server(0).pg_stat_replication().count == 2);
   }
   void load(std::uint64_t rows_per_second, std::uint64_t bytes,
