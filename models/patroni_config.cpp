@@ -70,9 +70,11 @@ std::vector<std::string> adjust(PatroniConfig& config) {
 }
 
 PatroniTimings::PatroniTimings()
-    : start(
-          Distribution::uniform(1500ms, 3s)
-              .with_source("estimate: Python imports, configuration, first contact with the DCS")),
+    : start(Distribution::uniform(500ms, 1300ms)
+                .with_source("estimate: Python imports and configuration")),
+      first_cycle(Distribution::uniform(1s, 1700ms)
+                      .with_source("lab: 1.39 s from the reset of synchronous_standby_names to the "
+                                   "demotion by the first cycle")),
       rest_answer(Distribution::lognormal_percentiles(0.5, 5ms, 0.99, 40ms)
                       .with_source("lab: about 10 ms for a round of polls when everyone answers")),
       cycle(Distribution::lognormal_percentiles(0.5, 15ms, 0.99, 80ms)

@@ -111,7 +111,8 @@ std::vector<std::string> adjust(PatroniConfig& config);
 /// What configuration does not fix. Sources in patroni_config.cpp.
 struct PatroniTimings {
   PatroniTimings();
-  sim::Distribution start;            // of the process, until the first cycle begins
+  sim::Distribution start;            // of the process, until it looks at PostgreSQL
+  sim::Distribution first_cycle;      // from then until the first cycle begins
   sim::Distribution rest_answer;      // request read until reply written, with its SQL query
   sim::Distribution cycle;            // processing of one HA cycle, without waits
   sim::Distribution promote_command;  // pg_ctl promote -W: fork, exec, signal

@@ -1,0 +1,254 @@
+#include "models/invariants.hpp"
+
+#include <algorithm>
+
+namespace predrill::models {
+
+using namespace std::chrono_literals;
+using sim::Time;
+
+std::string_view to_text(Invariant invariant) {
+  static constexpr std::array<std::string_view, invariants> texts = {
+      "I1 one holder of the leader key",
+      "I2 promotes only with the key",
+      "I3 one member acknowledges writes at a time",
+      "I4 each promotion begins its own timeline",
+      "I5 synchronously acknowledged commits survive",
+      "I6 loss is bounded by what was not received",
+      "I7 /sync lists only named standbys",
+      "I8 only members of /sync are promoted",
+      "I9 an old primary stops before its key expires",
+      "I10 failsafe mode excludes another leader",
+      "I11 a lagging member does not win",
+      "I12 the timeline never goes back",
+      "I13 a rejoin discards exactly what follows the fork",
+      "I14 a transaction is whole",
+      "I15 a leader in bounded time",
+      "I16 reads never go back"};
+  return texts[static_cast<std::size_t>(invariant)];
+}
+
+std::string_view to_text(Mechanism mechanism) {
+  static constexpr std::array<std::string_view, 18> texts = {
+      "unexplained",
+      "Patroni is dead while PostgreSQL lives",
+      "the process was stopped and went on",
+      "maintenance mode",
+      "failsafe mode",
+      "a person did it",
+      "Patroni before 3.1 overwrites the key",
+      "Patroni before 3.1.0 ignores a living primary",
+      "asynchronous replication promises nothing",
+      "no synchronous standby was named",
+      "the start of Patroni emptied synchronous_standby_names",
+      "it ran as primary, which skips the lag check",
+      "/status is up to loop_wait old",
+      "check_timeline is off",
+      "the history of timelines was not readable",
+      "others were ahead, round after round",
+      "the DCS was not available",
+      "the member was rewound"};
+  return texts[static_cast<std::size_t>(mechanism)];
+}
+
+InvariantChecker::InvariantChecker(const PatroniConfig& config) : config_(config) {
+  adjust(config_);
+}
+
+void InvariantChecker::report(Invariant invariant, Time at, MemberId member, Mechanism mechanism) {
+  violations_.push_back({invariant, mechanism, at, member});
+}
+
+std::size_t InvariantChecker::unexplained() const {
+  return static_cast<std::size_t>(
+      std::count_if(violations_.begin(), violations_.end(),
+                    [](const Violation& v) { return v.mechanism == Mechanism::none; }));
+}
+
+// What explains that this member writes without the right to.
+Mechanism InvariantChecker::excuse_of(MemberId member) const {
+  if (paused_) return Mechanism::paused;
+  if (member >= members_max) return Mechanism::none;
+  const MemberState& state = members_[member];
+  if (state.was_dead) return Mechanism::patroni_dead;
+  if (state.was_frozen) return Mechanism::frozen;
+  if (state.failsafe) return Mechanism::failsafe;
+  return Mechanism::none;
+}
+
+Mechanism InvariantChecker::any_excuse() const {
+  for (MemberId id = 0; id < members_max; ++id) {
+    const Mechanism excuse = excuse_of(id);
+    if (excuse != Mechanism::none && excuse != Mechanism::failsafe) return excuse;
+  }
+  if (manual_) return Mechanism::manual;
+  return features(config_.version).alive_veto ? Mechanism::none : Mechanism::no_alive_veto;
+}
+
+void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
+  switch (change) {
+    case KeyChange::created:
+    case KeyChange::swapped:
+    case KeyChange::overwritten: {
+      const bool old_version = config_.version == PatroniVersion::v3_0_2;
+      const Mechanism reput = change == KeyChange::overwritten && old_version
+                                  ? Mechanism::unconditional_reput
+                                  : Mechanism::none;
+      if (holder_ != nobody && holder_ != holder) {
+        report(Invariant::one_key_holder, at, holder, reput);
+      }
+      for (MemberId id = 0; id < members_max; ++id) {
+        if (id == holder || !members_[id].failsafe) continue;
+        report(Invariant::failsafe_alone, at, holder, Mechanism::none);
+      }
+      holder_ = holder;
+      break;
+    }
+    case KeyChange::expired:
+      if (holder < members_max && members_[holder].writable) {
+        report(Invariant::stops_before_expiry, at, holder, excuse_of(holder));
+      }
+      holder_ = nobody;
+      break;
+    case KeyChange::deleted:
+      holder_ = nobody;
+      break;
+  }
+}
+
+void InvariantChecker::on_patroni(Time, MemberId member, Life life) {
+  MemberState& state = members_[member];
+  state.patroni = life;
+  if (state.writable && life == Life::dead) state.was_dead = true;
+  if (state.writable && life == Life::frozen) state.was_frozen = true;
+}
+
+void InvariantChecker::on_promote(Time at, MemberId member, Lsn received, bool manual) {
+  manual_ = manual_ || manual;
+  const Mechanism by_hand = manual ? Mechanism::manual : Mechanism::none;
+  if (holder_ != member) {
+    report(Invariant::promotes_with_key, at, member, paused_ ? Mechanism::paused : by_hand);
+  }
+  if (config_.synchronous_mode && sync_known_ && sync_leader_ != member &&
+      !contains(sync_standbys_, member)) {
+    report(Invariant::sync_member_promotes, at, member, by_hand);
+  }
+  if (status_lsn_ - received > config_.maximum_lag_on_failover) {
+    report(Invariant::laggard_stays, at, member,
+           members_[member].former_primary ? Mechanism::former_primary : by_hand);
+  }
+}
+
+void InvariantChecker::on_timeline(Time at, MemberId member, Timeline parent, Timeline timeline,
+                                   bool history_readable) {
+  const Mechanism unread = history_readable ? Mechanism::none : Mechanism::history_lost;
+  const bool taken = std::find(timelines_.begin(), timelines_.end(), timeline) != timelines_.end();
+  if (timeline <= parent || taken) report(Invariant::own_timeline, at, member, unread);
+  if (timeline < newest_) {
+    const bool unchecked = !config_.check_timeline && !members_[member].former_primary;
+    report(Invariant::timeline_grows, at, member,
+           unchecked ? Mechanism::timeline_unchecked : unread);
+  }
+  timelines_.push_back(timeline);
+  newest_ = std::max(newest_, timeline);
+}
+
+void InvariantChecker::on_writable(Time at, MemberId member, bool writable) {
+  MemberState& state = members_[member];
+  state.writable = writable;
+  if (writable) {
+    state.former_primary = true;
+    if (leaderless_since_ != sim::time_max) {
+      // ttl, expiry scan, poll of a dead member, one lost round, promotion.
+      const sim::Duration bound = config_.ttl + 500ms + 2s + config_.loop_wait + 2s;
+      if (candidates_ && at - leaderless_since_ > bound) {
+        const Mechanism known = vetoed_     ? Mechanism::vetoed
+                                : dcs_lost_ ? Mechanism::dcs_unavailable
+                                : paused_   ? Mechanism::paused
+                                            : Mechanism::none;
+        report(Invariant::leader_in_time, at, member, known);
+      }
+    }
+    leaderless_since_ = sim::time_max;
+    vetoed_ = false;
+    dcs_lost_ = false;
+    return;
+  }
+  if (state.patroni == Life::running) state.was_dead = state.was_frozen = false;
+  const bool anybody = std::any_of(members_.begin(), members_.end(),
+                                   [](const MemberState& m) { return m.writable; });
+  if (!anybody) leaderless_since_ = at;
+}
+
+void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys) {
+  sync_known_ = leader != nobody;
+  sync_leader_ = leader;
+  sync_standbys_ = standbys;
+  if (leader >= members_max || !members_[leader].writable) return;
+  if ((standbys & static_cast<MemberSet>(~members_[leader].names)) != 0) {
+    report(Invariant::sync_key_is_true, at, leader, Mechanism::none);
+  }
+}
+
+void InvariantChecker::on_names(Time at, MemberId member, MemberSet names,
+                                bool by_start_of_patroni) {
+  members_[member].names = names;
+  if (!config_.synchronous_mode || !members_[member].writable) return;
+  if (names == 0) names_were_empty_ = true;
+  if (names == 0 && by_start_of_patroni) names_were_reset_ = true;
+  if (member == sync_leader_ && (sync_standbys_ & static_cast<MemberSet>(~names)) != 0) {
+    report(Invariant::sync_key_is_true, at, member,
+           by_start_of_patroni ? Mechanism::names_reset : Mechanism::none);
+  }
+}
+
+void InvariantChecker::on_failsafe(Time at, MemberId member, bool active) {
+  members_[member].failsafe = active;
+  if (active && holder_ != nobody && holder_ != member) {
+    report(Invariant::failsafe_alone, at, member, Mechanism::none);
+  }
+}
+
+void InvariantChecker::on_rejoin(Time at, MemberId member, Lsn fork, Lsn end) {
+  members_[member].rewound = true;
+  members_[member].former_primary = false;
+  if (fork != end) report(Invariant::rejoin_exact, at, member, Mechanism::none);
+}
+
+void InvariantChecker::on_read(Time at, MemberId member, Lsn position) {
+  MemberState& state = members_[member];
+  if (position < state.last_read) {
+    report(Invariant::reads_go_forward, at, member,
+           state.rewound ? Mechanism::rewound : Mechanism::none);
+  }
+  state.last_read = position;
+  state.rewound = false;
+}
+
+void InvariantChecker::on_transaction(Time at, MemberId member, std::uint32_t rows,
+                                      std::uint32_t found) {
+  if (found != 0 && found != rows) report(Invariant::atomic, at, member, Mechanism::none);
+}
+
+void InvariantChecker::finish(Time at, const Ledger& ledger, MemberId survivor,
+                              const WalHistory& history, Lsn end, Lsn last_acknowledged,
+                              Lsn received) {
+  const DualWriters dual = ledger.dual_writers(1ms);
+  if (dual.overlap > sim::Duration{}) {
+    report(Invariant::one_writer, dual.first, nobody, any_excuse());
+  }
+  const Loss loss = ledger.lost(history, end);
+  if (loss.rows == 0) return;
+  if (config_.synchronous_mode) {
+    const Mechanism known = names_were_reset_   ? Mechanism::names_reset
+                            : names_were_empty_ ? Mechanism::names_empty
+                            : manual_           ? Mechanism::manual
+                                                : Mechanism::none;
+    report(Invariant::synchronous_survives, at, survivor, known);
+  }
+  if (loss.bytes > last_acknowledged - received) {
+    report(Invariant::loss_bounded, at, survivor, Mechanism::none);
+  }
+}
+
+}  // namespace predrill::models

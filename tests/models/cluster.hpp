@@ -1,0 +1,249 @@
+// A whole cluster: database hosts with PostgreSQL and Patroni, etcd hosts, and a steady trickle of
+// writes on whoever accepts them. What was acknowledged when, and by whom, stands in the ledger, so
+// outages are read from it to the microsecond and cost no events.
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/etcd.hpp"
+#include "models/etcd_dcs.hpp"
+#include "models/patroni.hpp"
+#include "models/postgres.hpp"
+#include "sim/network.hpp"
+
+namespace predrill::models::fixture {
+
+using namespace std::chrono_literals;
+using sim::Duration;
+using sim::Time;
+
+struct ClusterOptions {
+  std::uint64_t seed = 1;
+  std::size_t members = 3;
+  std::size_t etcd_members = 3;
+  PatroniConfig patroni;
+  PostgresConfig postgres;
+  PatroniTimings patroni_timings;
+  PostgresTimings postgres_timings;
+  std::uint64_t rows_per_second = 50;
+  std::uint64_t wal_bytes_per_row = 200;
+  SynchronousCommit synchronous_commit = SynchronousCommit::on;
+  Duration settle = 90s;  // until the test begins; member 0 leads then
+};
+
+/// One database host.
+struct Node {
+  Node(sim::Simulation& sim, Etcd& etcd, ScopeId scope, MemberId id, const ClusterOptions& options,
+       Ledger& ledger)
+      : host(sim, "db-" + std::to_string(id)),
+        disk(host, "db-" + std::to_string(id) + "/disk"),
+        postgres(host, of(options.postgres, id), disk, &ledger, options.postgres_timings),
+        group(host, "patroni"),
+        dcs(etcd, scope, id, group, timing(options)),
+        patroni(group, of(options.patroni, id), dcs, postgres, options.patroni_timings) {
+    host.on_boot([this] { patroni.start(); });
+  }
+  template <class Config>
+  static Config of(Config config, MemberId id) {
+    config.member = id;
+    config.name = "db-" + std::to_string(id);
+    return config;
+  }
+  static EtcdDcsConfig timing(const ClusterOptions& options) {
+    PatroniConfig patroni = options.patroni;
+    adjust(patroni);
+    EtcdDcsConfig config;
+    config.ttl = patroni.ttl;
+    config.loop_wait = patroni.loop_wait;
+    config.retry_timeout = patroni.retry_timeout;
+    return config;
+  }
+  sim::Host host;
+  Disk disk;
+  PostgresServer postgres;
+  sim::Group group;
+  EtcdDcs dcs;
+  Patroni patroni;
+};
+
+class Cluster : sim::TraceSink {
+ public:
+  /// A time without an acknowledged write.
+  struct Gap {
+    Time from;
+    Time to = sim::time_max;
+    MemberId before = nobody;
+    MemberId after = nobody;
+    Duration length() const { return to - from; }
+  };
+
+  explicit Cluster(const ClusterOptions& wanted = {})
+      : options(wanted), sim({.seed = wanted.seed}) {
+    sim.trace().attach(*this);
+    std::vector<sim::Host*> hosts;
+    for (std::size_t i = 0; i < options.etcd_members; ++i) {
+      etcd_hosts.push_back(std::make_unique<sim::Host>(sim, "etcd-" + std::to_string(i)));
+      hosts.push_back(etcd_hosts.back().get());
+    }
+    etcd = std::make_unique<Etcd>(hosts);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < options.members; ++i) names.push_back("db-" + std::to_string(i));
+    scope = etcd->add_scope("cluster", names);
+    std::vector<PostgresServer*> servers;
+    std::vector<Patroni*> patronis;
+    for (MemberId id = 0; id < options.members; ++id) {
+      nodes.push_back(std::make_unique<Node>(sim, *etcd, scope, id, options, ledger));
+      servers.push_back(&nodes.back()->postgres);
+      patronis.push_back(&nodes.back()->patroni);
+    }
+    BackgroundLoad load;
+    load.rows_per_kilosecond = options.rows_per_second * 1000;
+    load.wal_bytes_per_row = options.wal_bytes_per_row;
+    load.synchronous_commit = options.synchronous_commit;
+    for (auto& node : nodes) {
+      node->postgres.set_members(servers);
+      node->postgres.initialize({std::uint64_t{1} << 36});
+      node->postgres.set_background(load);
+      node->patroni.set_members(patronis);
+    }
+    etcd->start();
+    node(0).patroni.start();
+    sim.run_for(8s);
+    for (MemberId id = 1; id < options.members; ++id) node(id).patroni.start();
+    sim.run_for(options.settle);
+    INFO(text);
+    REQUIRE(leader() == 0);
+    REQUIRE(primaries() == only(0));
+  }
+  ~Cluster() {
+    sim.shut_down();
+    sim.trace().detach(*this);
+  }
+
+  Node& node(MemberId id) { return *nodes[id]; }
+  Patroni& patroni(MemberId id) { return nodes[id]->patroni; }
+  PostgresServer& postgres(MemberId id) { return nodes[id]->postgres; }
+  void run(Duration length) { sim.run_for(length); }
+  Time now() const { return sim.now(); }
+
+  /// Holder of the leader key.
+  MemberId leader() const { return etcd->holder(scope); }
+  /// Who accepts writes.
+  MemberSet primaries() const {
+    MemberSet set = 0;
+    for (const auto& n : nodes) {
+      if (n->postgres.accepts_writes()) set |= only(n->postgres.member());
+    }
+    return set;
+  }
+  /// The synchronous standby in /sync.
+  MemberSet sync_standbys() const {
+    return etcd->store().get(scope, {EtcdKey::sync, nobody}).value.members;
+  }
+  /// Age of the leader's last renewal.
+  Duration age() { return now() - patroni(0).last_renewal(); }
+  /// Runs on to a phase of the leader's cycle that depends on the seed alone.
+  void run_to_phase() {
+    sim::Stream stream = sim.stream("test", "phase");
+    run(stream.uniform(0s, options.patroni.loop_wait));
+  }
+
+  sim::HostSet hosts_of(const std::vector<MemberId>& ids) {
+    sim::HostSet set;
+    for (const MemberId id : ids) set.push_back(&node(id).host);
+    return set;
+  }
+  sim::HostSet all_etcd() {
+    sim::HostSet set;
+    for (auto& host : etcd_hosts) set.push_back(host.get());
+    return set;
+  }
+  /// Everything except one database host.
+  sim::HostSet all_but(MemberId id) {
+    sim::HostSet set = all_etcd();
+    for (auto& n : nodes) {
+      if (n->postgres.member() != id) set.push_back(&n->host);
+    }
+    return set;
+  }
+
+  /// Times without acknowledged writes that end (or have not ended) after `since`.
+  std::vector<Gap> gaps(Time since, Duration shortest = 100ms) {
+    for (auto& n : nodes) n->postgres.settle_ledger();
+    std::vector<AcknowledgedFlow> flows = ledger.flows();
+    std::sort(flows.begin(), flows.end(),
+              [](const auto& a, const auto& b) { return a.from < b.from; });
+    std::vector<Gap> result;
+    Time covered{};
+    MemberId by = nobody;
+    for (const AcknowledgedFlow& flow : flows) {
+      if (flow.from > covered + shortest && flow.from > since && by != nobody) {
+        result.push_back({covered, flow.from, by, flow.member});
+      }
+      if (flow.to >= covered) by = flow.member;
+      covered = std::max(covered, flow.to);
+    }
+    if (now() - covered > shortest) result.push_back({covered, sim::time_max, by, nobody});
+    return result;
+  }
+  /// The one gap there must be.
+  Gap gap(Time since, Duration shortest = 100ms) {
+    const auto found = gaps(since, shortest);
+    INFO(text);
+    REQUIRE(found.size() == 1);
+    return found.front();
+  }
+  /// What the present primary lacks.
+  Loss lost() {
+    for (auto& n : nodes) n->postgres.settle_ledger();
+    const MemberId survivor = leader();
+    REQUIRE(survivor != nobody);
+    return ledger.lost(postgres(survivor).history(), postgres(survivor).flushed());
+  }
+  Duration dual() {
+    for (auto& n : nodes) n->postgres.settle_ledger();
+    return ledger.dual_writers(1ms).overlap;
+  }
+
+  /// The first record of this kind at or after `from`; time_max if there is none.
+  Time first(const sim::Kind& kind, Time from, std::string_view entity = "") const {
+    for (const sim::Record& r : records) {
+      const bool whose = entity.empty() || sim.trace().entity_name(r.entity) == entity;
+      if (r.kind == &kind && r.at >= from && whose) return r.at;
+    }
+    return sim::time_max;
+  }
+  std::size_t count(const sim::Kind& kind, Time from = {}) const {
+    std::size_t n = 0;
+    for (const sim::Record& r : records) n += r.kind == &kind && r.at >= from ? 1U : 0U;
+    return n;
+  }
+
+  ClusterOptions options;
+  mutable sim::Simulation sim;
+  Ledger ledger;
+  std::vector<std::unique_ptr<sim::Host>> etcd_hosts;
+  std::unique_ptr<Etcd> etcd;
+  ScopeId scope = 0;
+  std::vector<std::unique_ptr<Node>> nodes;
+  std::vector<sim::Record> records;
+  std::string text;  // the timeline, shown when a test fails
+
+ private:
+  void on_record(const sim::Trace& trace, const sim::Record& record) override {
+    records.push_back(record);
+    text += std::to_string(sim::seconds(record.at - Time{})) + " " +
+            trace.entity_name(record.entity) + ": " + trace.describe(record) + "\n";
+  }
+};
+
+inline double s(Duration d) {
+  return sim::seconds(d);
+}
+
+}  // namespace predrill::models::fixture
