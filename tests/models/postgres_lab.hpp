@@ -95,8 +95,8 @@ constexpr Lsn origin{std::uint64_t{1} << 40};
 
 struct Lab {
   explicit Lab(const PostgresConfig& config = {}, const PostgresTimings& timings = quick(),
-               std::uint64_t seed = 1)
-      : sim({.seed = seed}) {
+               std::uint64_t seed = 1, bool shuffle_ties = false)
+      : sim({.seed = seed, .shuffle_ties = shuffle_ties}) {
     sim.network().set_latency(0, 0, Distribution::constant(one_way));
     std::vector<PostgresServer*> servers;
     for (MemberId id = 0; id < 3; ++id) {

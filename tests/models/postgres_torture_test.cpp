@@ -177,3 +177,20 @@ TEST_CASE("replication: at whatever instant the primary dies, a synchronous stan
     CHECK(lab.ledger.acknowledged() > 50);
   }
 }
+
+TEST_CASE("replication: the loss does not depend on the order of equal times",
+          "[postgres][torture]") {
+  PostgresTimings timings = quick();
+  timings.walsender_delay = Distribution::constant(Duration(50ms));
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    Lab lab({}, timings, seed, true);
+    lab.start_cluster();
+    lab.load(1000, 1000);
+    lab.run(10s);
+    lab.host(0).crash();
+    lab.server(1).promote();
+    lab.run(2s);
+    CHECK(lab.lost(1).rows == 50);
+  }
+}
