@@ -154,7 +154,8 @@ struct Loop {
       if (got == DcsAnswer::yes) held_until = began + ttl;
     } else if (view.leader == id) {
       const Time began = group.now();
-      const DcsAnswer kept = co_await dcs.update_leader({++position}, 0);
+      ++position;
+      const DcsAnswer kept = co_await dcs.update_leader({position}, 0);
       if (kept == DcsAnswer::yes) {
         held_until = began + ttl;
         last_renewal = began;
