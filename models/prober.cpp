@@ -1,0 +1,93 @@
+#include "models/prober.hpp"
+
+#include <utility>
+
+namespace predrill::models {
+
+namespace {
+
+/// Tags of writes are unique in a run: the path above, the attempt below.
+constexpr int tag_path_shift = 40;
+
+}  // namespace
+
+Prober::Prober(sim::Host& host, AddressBook& book, DnsServer* resolver, ProberConfig config,
+               Journal& journal)
+    : config_(std::move(config)),
+      journal_(journal),
+      path_(journal.path(config_.path)),
+      group_(host, "prober"),
+      libpq_(group_, book, resolver, config_.target, config_.path) {
+  SIM_ASSERT(config_.interval > sim::Duration{}, "an interval");
+}
+
+Prober::~Prober() = default;
+
+void Prober::start() {
+  if (group_.running()) return;
+  idle_.clear();
+  lanes_.clear();
+  group_.spawn(tick());
+}
+
+sim::Task<> Prober::tick() {
+  sim::Time next = group_.now() + config_.offset;
+  for (;;) {
+    co_await sim::sleep_until(next);
+    next += config_.interval;
+    const bool fresh = idle_.empty();
+    if (fresh) {
+      lanes_.push_back(std::make_unique<Lane>());
+      idle_.push_back(lanes_.back().get());
+    }
+    Lane& lane = *idle_.back();
+    idle_.pop_back();
+    lane.busy = true;
+    lane.sent = group_.now();
+    lane.tag = (static_cast<std::uint64_t>(path_) + 1) << tag_path_shift | ++sequence_;
+    if (fresh) {
+      group_.spawn(run(lane));
+    } else {
+      lane.work.notify_all();
+    }
+  }
+}
+
+sim::Task<> Prober::run(Lane& lane) {
+  for (;;) {
+    if (!lane.busy) {
+      co_await lane.work.wait();
+      continue;
+    }
+    SqlRequest request;
+    request.op = config_.write ? SqlOp::write : SqlOp::read;
+    request.wal_bytes = config_.write ? config_.wal_bytes : 0;
+    request.work = config_.work;
+    request.user = config_.target.user;
+    request.database = config_.target.database;
+    request.tag = config_.write ? lane.tag : 0;
+    const sim::Time deadline = lane.sent + config_.timeout;
+    const StatementResult result = co_await libpq_.execute(lane.socket, request, deadline);
+    record(lane, result);
+    if (!result.ok() || !config_.keep_connection) lane.socket.close();
+    lane.busy = false;
+    idle_.push_back(&lane);
+  }
+}
+
+void Prober::record(const Lane& lane, const StatementResult& result) {
+  Attempt attempt;
+  attempt.sent = lane.sent.time_since_epoch().count();
+  attempt.finished = group_.now().time_since_epoch().count();
+  attempt.data_as_of = result.data_as_of.time_since_epoch().count();
+  attempt.tag = config_.write ? lane.tag : 0;
+  attempt.path = path_;
+  attempt.write = config_.write;
+  attempt.in_flight = result.in_flight;
+  attempt.outcome = result.outcome;
+  attempt.state = result.state;
+  attempt.server = result.server;
+  journal_.attempts.push_back(attempt);
+}
+
+}  // namespace predrill::models
