@@ -77,10 +77,9 @@ Mechanism InvariantChecker::excuse_of(MemberId member) const {
 }
 
 Mechanism InvariantChecker::any_excuse() const {
-  for (MemberId id = 0; id < members_max; ++id) {
-    const Mechanism excuse = excuse_of(id);
-    if (excuse != Mechanism::none && excuse != Mechanism::failsafe) return excuse;
-  }
+  if (paused_) return Mechanism::paused;
+  if (ever_dead_) return Mechanism::patroni_dead;
+  if (ever_frozen_) return Mechanism::frozen;
   if (manual_) return Mechanism::manual;
   return features(config_.version).alive_veto ? Mechanism::none : Mechanism::no_alive_veto;
 }
@@ -119,8 +118,9 @@ void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
 void InvariantChecker::on_patroni(Time, MemberId member, Life life) {
   MemberState& state = members_[member];
   state.patroni = life;
-  if (state.writable && life == Life::dead) state.was_dead = true;
-  if (state.writable && life == Life::frozen) state.was_frozen = true;
+  // A stopped PostgreSQL may already count as not writable; it writes again when it goes on.
+  if (life == Life::frozen && state.former_primary) state.was_frozen = ever_frozen_ = true;
+  if (life == Life::dead && state.writable) state.was_dead = ever_dead_ = true;
 }
 
 void InvariantChecker::on_promote(Time at, MemberId member, Lsn received, bool manual) {

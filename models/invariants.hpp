@@ -139,6 +139,8 @@ class InvariantChecker {
   bool names_were_empty_ = false;
   bool names_were_reset_ = false;
   bool manual_ = false;
+  bool ever_dead_ = false;
+  bool ever_frozen_ = false;
   bool sync_known_ = false;
   MemberId sync_leader_ = nobody;
   MemberSet sync_standbys_ = 0;

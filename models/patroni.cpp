@@ -363,7 +363,7 @@ Task<Patroni::Step> Patroni::handle_starting_instance() {
 
 Task<Patroni::Step> Patroni::process_healthy_cluster() {
   if (!has_lock()) {
-    const Step step = co_await follow(kinds::demoting_not_leader, false);
+    const Step step = co_await follow(&kinds::demoting_not_leader, false);
     co_return step;
   }
   const bool was_primary = co_await is_primary();
@@ -414,7 +414,7 @@ Task<Patroni::Step> Patroni::process_unhealthy_cluster() {
     }
     const bool primary = co_await is_primary();
     if (!primary) note(kinds::lost_race);
-    step = co_await follow(kinds::demoting_lost_race, true);
+    step = co_await follow(&kinds::demoting_lost_race, true);
     co_return step;
   }
   // Nobody knows who will win a manual failover, or whether a member that must not lead is ahead.
@@ -422,7 +422,7 @@ Task<Patroni::Step> Patroni::process_unhealthy_cluster() {
     if (m_.rewind != Rewind::need) m_.rewind = Rewind::check;
     co_await sim::sleep_for(2s);
   }
-  step = co_await follow(kinds::demoting_unhealthy, true);
+  step = co_await follow(&kinds::demoting_unhealthy, true);
   co_return step;
 }
 

@@ -181,7 +181,7 @@ class Patroni final : sim::GroupResource {
   sim::Task<bool> is_failover_possible(const Lsn cluster_lsn, const bool exclude_candidate);
   sim::Task<Step> enforce_primary_role(const bool just_acquired);
   sim::Task<Step> switchover_from_leader();
-  sim::Task<Step> follow(const sim::Kind& reason, const bool refresh);
+  sim::Task<Step> follow(const sim::Kind* reason, const bool refresh);
   sim::Task<> promote();
   sim::Task<> demote(const Demotion mode);
   sim::Task<> demote_as_action(const Demotion mode);

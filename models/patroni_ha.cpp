@@ -212,7 +212,7 @@ Task<Patroni::Step> Patroni::switchover_from_leader() {
 }
 
 // Ha.follow; `reason` is given if a running primary has to be demoted.
-Task<Patroni::Step> Patroni::follow(const sim::Kind& reason, const bool refresh) {
+Task<Patroni::Step> Patroni::follow(const sim::Kind* reason, const bool refresh) {
   if (refresh) {
     const DcsAnswer loaded = co_await load_cluster();
     if (loaded == DcsAnswer::error) co_return Step::dcs_error;
@@ -221,7 +221,7 @@ Task<Patroni::Step> Patroni::follow(const sim::Kind& reason, const bool refresh)
   if (m_.cluster.pause && primary)
     co_return Step::done;  // "continue to run as primary without lock"
   if (primary) {
-    note(reason, entity_of(m_.cluster.leader));
+    note(*reason, entity_of(m_.cluster.leader));
     co_await demote(Demotion::immediate_nolock);
     co_return Step::done;
   }

@@ -12,6 +12,7 @@
 
 #include "models/etcd.hpp"
 #include "models/etcd_dcs.hpp"
+#include "models/invariants.hpp"
 #include "models/patroni.hpp"
 #include "models/postgres.hpp"
 #include "sim/network.hpp"
@@ -61,6 +62,7 @@ struct Node {
     config.ttl = patroni.ttl;
     config.loop_wait = patroni.loop_wait;
     config.retry_timeout = patroni.retry_timeout;
+    config.reput_unconditionally = patroni.version == PatroniVersion::v3_0_2;
     return config;
   }
   sim::Host host;
@@ -71,7 +73,7 @@ struct Node {
   Patroni patroni;
 };
 
-class Cluster : sim::TraceSink {
+class Cluster : sim::TraceSink, PatroniObserver {
  public:
   /// A time without an acknowledged write.
   struct Gap {
@@ -83,7 +85,7 @@ class Cluster : sim::TraceSink {
   };
 
   explicit Cluster(const ClusterOptions& wanted = {})
-      : options(wanted), sim({.seed = wanted.seed}) {
+      : options(wanted), sim({.seed = wanted.seed}), checker(wanted.patroni) {
     sim.trace().attach(*this);
     std::vector<sim::Host*> hosts;
     for (std::size_t i = 0; i < options.etcd_members; ++i) {
@@ -110,7 +112,10 @@ class Cluster : sim::TraceSink {
       node->postgres.initialize({std::uint64_t{1} << 36});
       node->postgres.set_background(load);
       node->patroni.set_members(patronis);
+      node->patroni.set_observer(this);
     }
+    client_host = std::make_unique<sim::Host>(sim, "client");
+    clients = std::make_unique<sim::Group>(*client_host, "clients");
     etcd->start();
     node(0).patroni.start();
     sim.run_for(8s);
@@ -198,6 +203,28 @@ class Cluster : sim::TraceSink {
     REQUIRE(found.size() == 1);
     return found.front();
   }
+  /// Violations of invariants that no known mechanism explains, as text.
+  std::string unexplained() {
+    for (auto& n : nodes) n->postgres.settle_ledger();
+    const MemberId survivor = leader();
+    if (survivor != nobody && postgres(survivor).accepts_writes()) {
+      Lsn last;
+      for (const AcknowledgedFlow& flow : ledger.flows()) {
+        if (flow.branch != postgres(survivor).history().branch())
+          last = std::max(last, flow.to_lsn);
+      }
+      checker.finish(now(), ledger, survivor, postgres(survivor).history(),
+                     postgres(survivor).flushed(), last,
+                     promotions_ == 2 ? received_at_promotion_ : Lsn{});
+    }
+    std::string result;
+    for (const Violation& v : checker.violations()) {
+      if (v.mechanism != Mechanism::none) continue;
+      result += std::to_string(sim::seconds(v.at - Time{})) + " " +
+                std::string(to_text(v.invariant)) + " member " + std::to_string(v.member) + "\n";
+    }
+    return result;
+  }
   /// What the present primary lacks.
   Loss lost() {
     for (auto& n : nodes) n->postgres.settle_ledger();
@@ -232,14 +259,98 @@ class Cluster : sim::TraceSink {
   ScopeId scope = 0;
   std::vector<std::unique_ptr<Node>> nodes;
   std::vector<sim::Record> records;
+  std::unique_ptr<sim::Host> client_host;  // patronictl, health checks
+  std::unique_ptr<sim::Group> clients;
   std::string text;  // the timeline, shown when a test fails
+  InvariantChecker checker;
 
  private:
+  struct Seen {
+    bool writable = false;
+    bool frozen = false;
+    MemberSet names = 0;
+  };
+
+  void on_promote(MemberId member) override {
+    ++promotions_;
+    received_at_promotion_ = postgres(member).received();
+    checker.on_promote(now(), member, received_at_promotion_);
+  }
+  void on_failsafe(MemberId member, bool active) override {
+    checker.on_failsafe(now(), member, active);
+  }
+
+  MemberId member_named(std::int64_t name) const {
+    for (const auto& n : nodes) {
+      if (sim.trace().name(n->host.name()) == name) return n->postgres.member();
+    }
+    return nobody;
+  }
+  // States that the checker wants are compared at each line of the timeline.
+  void watch(const sim::Record& record) {
+    using Key = InvariantChecker::KeyChange;
+    using Life = InvariantChecker::Life;
+    const Time at = record.at;
+    for (MemberId id = 0; id < nodes.size(); ++id) {
+      Node& n = node(id);
+      Seen& seen = seen_[id];
+      if (const bool frozen = n.group.frozen(); frozen != seen.frozen) {
+        checker.on_patroni(at, id, frozen ? Life::frozen : Life::running);
+        seen.frozen = frozen;
+      }
+    }
+    for (MemberId id = 0; id < nodes.size(); ++id) {
+      Node& n = node(id);
+      Seen& seen = seen_[id];
+      const bool own = sim.trace().entity_name(record.entity) == n.host.name();
+      if (own && record.kind == &patroni_kinds::killed) checker.on_patroni(at, id, Life::dead);
+      if (own && record.kind == &patroni_kinds::started) checker.on_patroni(at, id, Life::running);
+      const bool veto = record.kind == &patroni_kinds::race_vetoed;
+      if (veto) checker.on_veto();
+      if (record.kind == &patroni_kinds::dcs_error) checker.on_dcs(false);
+      const bool timeline = record.kind == &postgres_kinds::promotion_finished &&
+                            sim.trace().entity_name(record.entity) == "postgres/" + n.host.name();
+      if (timeline) {
+        const auto to = static_cast<Timeline>(record.values[0]);
+        const auto& entries = n.postgres.history().entries();
+        const Timeline parent =
+            entries.size() > 1 ? entries[entries.size() - 2].timeline : Timeline{0};
+        checker.on_timeline(at, id, parent, to);
+      }
+      const MemberSet names = n.postgres.synchronous_standby_names().members;
+      if (names != seen.names) {
+        checker.on_names(at, id, names, own && record.kind == &patroni_kinds::sync_reset);
+        seen.names = names;
+      }
+      if (const bool writable = n.postgres.accepts_writes(); writable != seen.writable) {
+        checker.on_writable(at, id, writable);
+        seen.writable = writable;
+      }
+    }
+    if (record.kind == &key_created)
+      checker.on_key(at, member_named(record.values[0]), Key::created);
+    if (record.kind == &key_overwritten) {
+      checker.on_key(at, member_named(record.values[0]), Key::overwritten);
+    }
+    if (record.kind == &key_expired)
+      checker.on_key(at, member_named(record.values[0]), Key::expired);
+    if (record.kind == &key_deleted)
+      checker.on_key(at, member_named(record.values[0]), Key::deleted);
+    if (etcd == nullptr || nodes.size() < options.members) return;
+    const EtcdValue status = etcd->store().get(scope, {EtcdKey::status, nobody}).value;
+    checker.on_status(status.lsn);
+  }
+
   void on_record(const sim::Trace& trace, const sim::Record& record) override {
     records.push_back(record);
     text += std::to_string(sim::seconds(record.at - Time{})) + " " +
             trace.entity_name(record.entity) + ": " + trace.describe(record) + "\n";
+    if (!nodes.empty()) watch(record);
   }
+
+  std::array<Seen, members_max> seen_{};
+  std::size_t promotions_ = 0;
+  Lsn received_at_promotion_;
 };
 
 inline double s(Duration d) {
