@@ -143,7 +143,11 @@ void InvariantChecker::on_timeline(Time at, MemberId member, Timeline parent, Ti
                                    bool history_readable) {
   const Mechanism unread = history_readable ? Mechanism::none : Mechanism::history_lost;
   const bool taken = std::find(timelines_.begin(), timelines_.end(), timeline) != timelines_.end();
-  if (timeline <= parent || taken) report(Invariant::own_timeline, at, member, unread);
+  if (timeline <= parent) {
+    report(Invariant::own_timeline, at, member, Mechanism::none);
+  } else if (taken) {
+    report(Invariant::own_timeline, at, member, unread);
+  }
   if (timeline < newest_) {
     const bool unchecked = !config_.check_timeline && !members_[member].former_primary;
     report(Invariant::timeline_grows, at, member,

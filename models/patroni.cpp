@@ -76,6 +76,8 @@ void Patroni::fail() {
 
 void Patroni::on_group_death() {
   running_ = false;
+  const bool kept = m_.failsafe_leader == config_.member;
+  if (kept && observer_ != nullptr) observer_->on_failsafe(config_.member, false);
   if (!host_.up()) {
     watchdog_.disarm();
     supervisor_.disarm();
@@ -202,7 +204,7 @@ Task<> Patroni::run_cycle() {
     step = co_await handle_dcs_error();
     co_return;
   }
-  if (is_leader() && m_.failsafe_leader == config_.member) {
+  if (m_.failsafe_leader == config_.member) {
     m_.failsafe_until = {};
     if (observer_ != nullptr) observer_->on_failsafe(config_.member, false);
     m_.failsafe_leader = nobody;

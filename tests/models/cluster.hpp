@@ -315,7 +315,8 @@ class Cluster : sim::TraceSink, PatroniObserver {
         const auto& entries = n.postgres.history().entries();
         const Timeline parent =
             entries.size() > 1 ? entries[entries.size() - 2].timeline : Timeline{0};
-        checker.on_timeline(at, id, parent, to);
+        // Without an archive a member knows the timelines alone that it followed.
+        checker.on_timeline(at, id, parent, to, false);
       }
       const MemberSet names = n.postgres.synchronous_standby_names().members;
       if (names != seen.names) {
