@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/input/diagnostics.hpp"
 #include "models/etcd.hpp"
 #include "models/haproxy_config.hpp"
 #include "models/patroni_config.hpp"
@@ -35,6 +36,7 @@ struct MemberSpec {
   std::string name;  // "user-profile-db-0"
   std::string node;
   std::string zone;
+  std::string address;  // as other files name it; may be empty
   models::PatroniTags tags;
 };
 
@@ -56,12 +58,23 @@ struct ServiceSpec {
     none         // members are named one by one
   };
   Kind kind = Kind::pod_labels;
+  std::string name;  // "user-profile-db.user-profile-prod.svc.cluster.local"
+};
+
+/// Whom a database of PgBouncer's names in `host=`.
+struct PoolerDatabase {
+  enum class Target : std::uint8_t { service, haproxy, members };
+  Target target = Target::service;
+  std::vector<std::string> hosts;         // as written
+  std::vector<models::MemberId> members;  // where the target is members, in the order of `hosts`
+  Place place;
 };
 
 struct PoolerSpec {
-  models::PgbouncerConfig config;
-  std::vector<std::string> zones;  // one instance each
-  /// What `host=` of its databases means: the master service, or HAProxy.
+  models::PgbouncerConfig config;         // `host` of its databases is left to the engine
+  std::vector<PoolerDatabase> databases;  // one for each of config.databases
+  std::vector<std::string> zones;         // one instance each
+  /// What `host=` of the first database means; the master service, if it names members.
   enum class Target : std::uint8_t { service, haproxy } target = Target::service;
 };
 
@@ -78,6 +91,7 @@ struct WorkloadSpec {
   std::uint32_t connections = 0;    // client connections that carry it
   sim::Distribution read_time;      // service time on an idle server
   sim::Distribution write_time;
+  models::SynchronousCommit synchronous_commit = models::SynchronousCommit::on;
   std::uint32_t attempts = 3;  // the clients' own retries
   sim::Distribution back_off;  // between attempts
   /// Each transaction is simulated, or the load is a rate without events (probers only).
@@ -107,6 +121,8 @@ struct SystemSpec {
   std::string file;  // of system.json
   std::vector<ZoneLatency> latencies;
   std::vector<MemberSpec> members;
+  std::size_t primary = 0;          // index of the member that leads when a run starts
+  std::optional<std::size_t> sync;  // index of the synchronous standby then; Patroni's choice
   models::PatroniConfig patroni;    // of every member; tags and numbers come from `members`
   models::PostgresConfig postgres;  // likewise
   models::PostgresTimings postgres_timings;

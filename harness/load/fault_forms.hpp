@@ -1,0 +1,56 @@
+// The faults that a scenario may name: what they are called, where they strike, which keys they
+// take. One table for the reader of scenarios, the schema and `predrill list faults`.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "harness/scenario.hpp"
+
+namespace predrill::harness {
+
+struct FaultForm {
+  FaultKind kind;
+  std::string_view name;  // "node_loss"
+  std::string_view does;  // "the host loses power: silence, nothing is flushed"
+  Target::Role on;        // where it strikes unless told otherwise
+  std::uint32_t roles;    // bits of Target::Role that it may strike
+  std::uint32_t keys;     // bits of FaultKey that it takes
+  bool needs_length;      // it would never end without "for", and nothing could be learnt
+};
+
+/// Keys of a fault beside at, after, inject and on.
+enum FaultKey : std::uint32_t {
+  fault_for = 1,
+  fault_force = 2,
+  fault_grace_period = 4,
+  fault_scope = 8,
+  fault_from = 16,
+  fault_one_way = 32,
+  fault_delay = 64,
+  fault_loss = 128,
+  fault_jump = 256,
+  fault_bandwidth = 512,
+  fault_candidate = 1024,
+};
+
+std::span<const FaultForm> fault_forms();
+const FaultForm& form_of(FaultKind kind);
+
+struct RoleName {
+  Target::Role role;
+  std::string_view name;  // "sync_standby"; "" for named and zone, which stand for themselves
+};
+std::span<const RoleName> role_names();
+
+/// Points of a failover by which "after" and "matches" name a moment, with the kind of the trace
+/// event that marks them.
+struct Milestone {
+  std::string_view name;  // "promotion_started"
+  std::string_view kind;  // "postgres.promotion_started"
+  std::string_view means;
+};
+std::span<const Milestone> milestones();
+
+}  // namespace predrill::harness

@@ -1,0 +1,373 @@
+#include <algorithm>
+#include <array>
+
+#include "harness/input/nearest.hpp"
+#include "harness/input/reader.hpp"
+#include "harness/load/fault_forms.hpp"
+#include "harness/load/load.hpp"
+#include "harness/load/read_distribution.hpp"
+#include "harness/load/system_loader.hpp"
+
+namespace predrill::harness {
+
+namespace {
+
+using Role = Target::Role;
+
+// What names in a scenario may stand for.
+struct Names {
+  const SystemSpec& system;
+  const std::vector<std::string>& zones;
+  /// The system had no errors, so a name that it lacks is a mistake of the scenario.
+  bool complete;
+};
+
+constexpr std::string_view text_of_role(Role role) {
+  switch (role) {
+    case Role::named:
+      return "a member";
+    case Role::zone:
+      return "a zone";
+    default:
+      break;
+  }
+  return "this part of the system";
+}
+
+class ScenarioReader {
+ public:
+  explicit ScenarioReader(const Names& names) : names_(names) {}
+
+  void read(Reader& root, ScenarioSpec& spec) {
+    const Value faults = root.required("faults");
+    for (const Value& item : faults.items()) read_fault(item, spec);
+    if (faults.exists() && faults.node()->is_list() && spec.faults.empty() &&
+        faults.node()->items.empty()) {
+      faults.error("the list is empty", "a scenario without a fault rehearses nothing");
+    }
+    using namespace std::chrono_literals;
+    assign(spec.run_for, root.optional("run_for").duration(1s, 240h));
+    read_path(root.optional("path"), spec);
+    read_objectives(root.optional("objectives"), spec);
+    for (const Value& item : root.optional("observed").items()) read_observed(item, spec);
+    for (const Value& item : root.optional("remarks").items()) {
+      if (auto remark = item.text()) spec.remarks.push_back(std::move(*remark));
+    }
+  }
+
+ private:
+  void read_fault(const Value& value, ScenarioSpec& spec) {
+    Reader reader(value);
+    FaultSpec fault;
+    std::vector<std::string_view> kinds;
+    for (const FaultForm& form : fault_forms()) kinds.push_back(form.name);
+    const auto index = reader.required("inject").choice_index("a fault", kinds);
+    const Value at = reader.optional("at");
+    if (auto delay = read_distribution(at)) fault.at.delay = std::move(*delay);
+    read_after(reader.optional("after"), fault);
+    if (!at.exists() && fault.at.after.empty() && value.exists() && value.node()->is_map() &&
+        !reader.has("after")) {
+      value.error("neither \"at\" nor \"after\" says when the fault strikes",
+                  R"(write "at": "60s" or "after": "promotion_started")");
+    }
+    const Value on = reader.optional("on");
+    if (!index) {
+      // Which other keys belong here is not known.
+      if (value.exists() && value.node()->is_map()) {
+        for (const Member& member : value.node()->members) reader.ignore(member.key);
+      }
+      return;
+    }
+    const FaultForm& form = fault_forms()[*index];
+    fault.kind = form.kind;
+    fault.on.role = form.on;
+    if (on.exists()) read_target(on, form.roles, fault.on, form.name);
+    read_keys(reader, form, fault);
+    reader.finish();
+    check_applicable(value, fault);
+    spec.faults.push_back(std::move(fault));
+  }
+
+  void read_keys(Reader& reader, const FaultForm& form, FaultSpec& fault) {
+    using namespace std::chrono_literals;
+    const auto takes = [&](FaultKey key) { return (form.keys & key) != 0; };
+    if (takes(fault_for)) {
+      fault.length = form.needs_length ? reader.required("for").duration(1ns)
+                                       : reader.optional("for").duration(1ns);
+    }
+    if (takes(fault_force)) assign(fault.force, reader.optional("force").boolean());
+    if (takes(fault_grace_period)) read_grace(reader, fault);
+    if (takes(fault_scope)) {
+      constexpr std::array<std::pair<std::string_view, FaultSpec::Scope>, 3> scopes = {
+          {{"host", FaultSpec::Scope::host},
+           {"postgres", FaultSpec::Scope::postgres},
+           {"patroni", FaultSpec::Scope::patroni}}};
+      assign(fault.scope, reader.optional("scope").choice("a scope", scopes));
+    }
+    if (takes(fault_from)) {
+      const Value from = reader.optional("from");
+      if (from.exists()) {
+        fault.from.emplace();
+        read_target(from, ~std::uint32_t{0}, *fault.from, form.name);
+      }
+    }
+    if (takes(fault_one_way)) assign(fault.one_way, reader.optional("one_way").boolean());
+    if (takes(fault_delay)) {
+      if (auto extra = read_distribution(reader.required("delay"))) fault.extra = std::move(*extra);
+    }
+    if (takes(fault_loss)) {
+      const Value loss = reader.required("loss");
+      if (const auto ratio = loss.ratio()) {
+        fault.probability =
+            static_cast<double>(ratio->numerator) / static_cast<double>(ratio->denominator);
+        if (ratio->numerator == 0) loss.error("nothing is lost", "write a share above zero");
+      }
+    }
+    if (takes(fault_jump)) {
+      const Value jump = reader.required("jump");
+      if (assign(fault.jump, jump.duration(-8760h, 8760h)) && fault.jump == 0ns) {
+        jump.error("the clock does not jump");
+      }
+    }
+    if (takes(fault_bandwidth)) {
+      const Value bandwidth = reader.required("bandwidth");
+      if (assign(fault.bytes_per_second, bandwidth.bytes()) && fault.bytes_per_second == 0) {
+        bandwidth.error("nothing would be sent", "write at least 1B per second");
+      }
+    }
+    if (takes(fault_candidate)) {
+      const Value candidate = reader.optional("candidate");
+      if (const auto name = candidate.text()) {
+        fault.candidate = *name;
+        if (names_.complete && !find_member(*name)) {
+          candidate.error("there is no member " + in_quotes(*name), near(*name));
+        }
+      }
+    }
+  }
+
+  // kubectl: 0 without --force is sent as 1, and a period together with --force must be 0.
+  void read_grace(Reader& reader, FaultSpec& fault) {
+    using namespace std::chrono_literals;
+    const Value grace = reader.optional("grace_period");
+    const auto period = grace.duration(0s, 24h);
+    if (!period) {
+      if (fault.force) fault.grace_period = 0s;
+      return;
+    }
+    if (*period % 1s != 0s) grace.error("kubectl takes whole seconds");
+    if (fault.force && *period > 0s) {
+      grace.error("kubectl refuses --force with a grace period above 0", "leave one of them out");
+    }
+    fault.grace_period = !fault.force && *period == 0s ? 1s : *period;
+  }
+
+  void read_after(const Value& value, FaultSpec& fault) {
+    if (!value.exists()) return;
+    std::vector<std::string_view> names;
+    for (const Milestone& milestone : milestones()) names.push_back(milestone.name);
+    if (const auto index = value.choice_index("a milestone", names)) {
+      fault.at.after = names[*index];
+    }
+  }
+
+  void read_target(const Value& value, std::uint32_t allowed, Target& target,
+                   std::string_view fault) {
+    const auto name = value.text();
+    if (!name) return;
+    const auto accept = [&](Role role, std::string member) {
+      if ((allowed >> static_cast<unsigned>(role) & 1U) == 0) {
+        value.error(std::string(fault) + " cannot strike " +
+                        (role == Role::named || role == Role::zone ? std::string(text_of_role(role))
+                                                                   : in_quotes(*name)),
+                    "it strikes " + allowed_text(allowed));
+      }
+      target = {role, std::move(member)};
+    };
+    for (const RoleName& role : role_names()) {
+      if (!role.name.empty() && role.name == *name) return accept(role.role, "");
+    }
+    if (find_member(*name)) return accept(Role::named, *name);
+    if (std::find(names_.zones.begin(), names_.zones.end(), *name) != names_.zones.end()) {
+      return accept(Role::zone, *name);
+    }
+    for (const MemberSpec& member : names_.system.members) {
+      if (member.node == *name) return accept(Role::named, member.name);
+    }
+    if (!names_.complete) return;
+    value.error("there is no " + in_quotes(*name) + " in the system", near(*name));
+  }
+
+  static std::string allowed_text(std::uint32_t allowed) {
+    std::string out;
+    for (const RoleName& role : role_names()) {
+      if ((allowed >> static_cast<unsigned>(role.role) & 1U) == 0) continue;
+      if (!out.empty()) out += ", ";
+      out += role.name.empty() ? text_of_role(role.role) : role.name;
+    }
+    return out;
+  }
+
+  bool find_member(const std::string& name) const {
+    return std::any_of(names_.system.members.begin(), names_.system.members.end(),
+                       [&](const MemberSpec& member) { return member.name == name; });
+  }
+
+  std::string near(const std::string& word) const {
+    std::vector<std::string> known;
+    for (const RoleName& role : role_names()) {
+      if (!role.name.empty()) known.emplace_back(role.name);
+    }
+    for (const MemberSpec& member : names_.system.members) {
+      known.push_back(member.name);
+      if (!member.node.empty()) known.push_back(member.node);
+    }
+    known.insert(known.end(), names_.zones.begin(), names_.zones.end());
+    return did_you_mean(word, known);
+  }
+
+  // Faults that this system cannot have.
+  void check_applicable(const Value& value, const FaultSpec& fault) {
+    if (!names_.complete) return;
+    const SystemSpec& system = names_.system;
+    const bool of_etcd = fault.kind == FaultKind::dcs_leader_kill ||
+                         fault.kind == FaultKind::dcs_quorum_loss ||
+                         fault.kind == FaultKind::dcs_no_space || fault.on.role == Role::dcs_leader;
+    if (of_etcd && system.dcs.kind != DcsSpec::Kind::etcd) {
+      value.error("the system's DCS is not etcd");
+    }
+    if (fault.on.role == Role::pooler && !system.pooler) value.error("the system has no PgBouncer");
+    if (fault.on.role == Role::haproxy && !system.haproxy) value.error("the system has no HAProxy");
+    if (fault.kind == FaultKind::pod_delete && !system.kubernetes.present) {
+      value.error("the system does not run on Kubernetes");
+    }
+    const bool of_standby =
+        fault.on.role == Role::sync_standby || fault.on.role == Role::async_standby ||
+        fault.on.role == Role::any_standby || fault.on.role == Role::all_standbys;
+    if (of_standby && system.members.size() < 2) value.error("the system has no standby");
+    if (fault.on.role == Role::sync_standby && !system.patroni.synchronous_mode) {
+      value.warning("synchronous_mode is off: the first standby is taken");
+    }
+    if (fault.kind == FaultKind::switchover && system.members.size() < 2) {
+      value.error("there is nobody to switch over to");
+    }
+  }
+
+  void read_path(const Value& value, ScenarioSpec& spec) {
+    const SystemSpec& system = names_.system;
+    spec.path = system.pooler ? "pgbouncer" : system.haproxy ? "haproxy" : "direct";
+    constexpr std::array<std::string_view, 4> paths = {"pgbouncer", "haproxy", "direct", "read"};
+    const auto index = value.choice_index("a path of clients", paths);
+    if (!index) return;
+    spec.path = paths[*index];
+    if (!names_.complete) return;
+    if (spec.path == "pgbouncer" && !system.pooler) value.error("the system has no PgBouncer");
+    if (spec.path == "haproxy" && !system.haproxy) value.error("the system has no HAProxy");
+  }
+
+  void read_objectives(const Value& value, ScenarioSpec& spec) {
+    if (!value.exists()) return;
+    Reader reader(value);
+    read_times("rto", reader.optional("rto"), spec);
+    read_times("downtime", reader.optional("downtime"), spec);
+    const Value rpo = reader.optional("rpo");
+    if (!rpo.exists()) return;
+    Reader loss(rpo);
+    const auto count = [&](std::string_view key, Quantity quantity) {
+      const Value one = loss.optional(key);
+      if (!one.exists()) return;
+      std::optional<double> bound;
+      if (quantity == Quantity::number) {
+        bound = one.number(0);
+      } else if (quantity == Quantity::duration) {
+        if (const auto time = one.duration()) bound = sim::seconds(*time);
+      } else if (const auto bytes = one.bytes()) {
+        bound = static_cast<double>(*bytes);
+      }
+      if (bound) spec.objectives.push_back({"rpo." + std::string(key), 1.0, *bound});
+    };
+    count("rows", Quantity::number);
+    count("bytes", Quantity::bytes);
+    count("seconds", Quantity::duration);
+  }
+
+  // {"p99": "10s", "max": "30s"}
+  static void read_times(std::string_view measure, const Value& value, ScenarioSpec& spec) {
+    if (!value.exists()) return;
+    Reader reader(value);
+    constexpr std::array<std::pair<std::string_view, double>, 6> quantiles = {
+        {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1.0}}};
+    for (const auto& [key, quantile] : quantiles) {
+      if (const auto bound = reader.optional(key).duration()) {
+        spec.objectives.push_back({std::string(measure), quantile, sim::seconds(*bound)});
+      }
+    }
+  }
+
+  static void read_observed(const Value& value, ScenarioSpec& spec) {
+    Reader reader(value);
+    Observed row;
+    row.at = reader.optional("at").duration(-std::chrono::hours(24));
+    assign(row.precision, reader.optional("precision").duration());
+    assign(row.event, reader.required("event").text());
+    const Value matches = reader.optional("matches");
+    if (matches.exists()) {
+      std::vector<std::string_view> names;
+      for (const Milestone& milestone : milestones()) names.push_back(milestone.name);
+      if (const auto index = matches.choice_index("a milestone", names)) {
+        row.matches = names[*index];
+      }
+    }
+    assign(row.remark, reader.optional("remark").text());
+    spec.observed.push_back(std::move(row));
+  }
+
+  const Names& names_;
+};
+
+}  // namespace
+
+Loaded<ScenarioSpec> load_scenario(const std::filesystem::path& path,
+                                   std::span<const std::string> settings,
+                                   Diagnostics& diagnostics) {
+  auto document = load_document(path, diagnostics, Format::json);
+  if (!document) return std::nullopt;
+  ScenarioSpec spec;
+  spec.name = path.stem().string();
+  spec.file = document->file;
+  const Node* system = document->root().find("system");
+  if (system == nullptr || !system->is_scalar() || system->text.empty()) {
+    Reader root(root_value(*document, diagnostics));
+    root.required("system").text();
+    for (const Member& member : document->root().members) root.ignore(member.key);
+    return std::nullopt;
+  }
+  const std::filesystem::path system_path = (path.parent_path() / system->text).lexically_normal();
+  std::error_code error;
+  if (!std::filesystem::exists(system_path, error)) {
+    diagnostics.error(system->place, "system",
+                      "there is no file " + in_quotes(system_path.string(), 200),
+                      "the path starts at the folder of the scenario");
+    return std::nullopt;
+  }
+  SystemLoader loader(diagnostics);
+  if (!loader.gather(system_path)) return std::nullopt;
+  std::vector<OverrideTarget> targets = loader.targets(false, settings.size());
+  targets.push_back({"", &document->root()});
+  if (!apply_overrides(targets, settings, diagnostics)) return std::nullopt;
+  spec.system = loader.interpret();
+  const bool complete = !diagnostics.has_errors();
+
+  Reader root(root_value(*document, diagnostics));
+  root.ignore("$schema");
+  root.optional("description").text();
+  assign(spec.title, root.required("name").text());
+  root.required("system").text();
+  const Names names{spec.system, loader.zones(), complete};
+  ScenarioReader(names).read(root, spec);
+  root.finish();
+  if (diagnostics.has_errors()) return std::nullopt;
+  return spec;
+}
+
+}  // namespace predrill::harness
