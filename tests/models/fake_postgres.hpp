@@ -20,6 +20,9 @@ class FakePostgres {
  public:
   FakePostgres(sim::Simulation& simulation, std::string name, MemberId member = 0)
       : host(simulation, std::move(name)), member_(member) {}
+  ~FakePostgres() { group.kill(); }  // before the list of its sessions
+  FakePostgres(const FakePostgres&) = delete;
+  FakePostgres& operator=(const FakePostgres&) = delete;
 
   /// The port opens; sessions are served.
   void start() {
