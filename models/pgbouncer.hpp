@@ -13,7 +13,8 @@
 //   at the events of this model, so a launch that waits for the next turn comes with the janitor
 //   at the latest. Logins are not held back while paused.
 // Ignored: cancel requests and peering, prepared statements, SET tracking, auth_query, TLS,
-//   SUSPEND and online restart, dns_zone_check_period, so_reuseport (start several instead).
+//   SUSPEND and online restart, WAIT_CLOSE, DISABLE, dns_zone_check_period, so_reuseport (start
+//   several instead).
 // Calibrated from: see PgbouncerTimings.
 #pragma once
 

@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct World {
-  World(int pool_size, WorkloadConfig load_config, Duration query_wait_timeout, std::uint64_t seed)
+  World(int pool_size, WorkloadConfig load_config, Duration query_wait_timeout, std::uint64_t seed,
+        Duration server_login_retry = 15s)
       : sim({.seed = seed}) {
     sim.network().set_latency(0, 0, Distribution::constant(Duration(0)));
     server.start();
@@ -28,6 +29,7 @@ struct World {
     c.listen_backlog = 5000;
     c.auth_type = PgbouncerAuth::trust;
     c.query_wait_timeout = query_wait_timeout;
+    c.server_login_retry = server_login_retry;
     c.databases.resize(1);
     c.databases[0].host = {HostSpec::of(book.add(server.port))};
     PgbouncerTimings instant;
@@ -126,4 +128,41 @@ TEST_CASE("pool: a busy transaction costs a fixed number of events", "[pgbouncer
   CHECK(transactions > 41'000);
   // Four messages of two events each, the arrival and its wake-up, the server's sleep.
   CHECK((w.sim.events_executed() - events) * 10 / transactions <= 115);
+}
+
+TEST_CASE("pool: 182 clients, 40 busy servers, every back end killed for 6 s",
+          "[pgbouncer][queue]") {
+  // As measured on PgBouncer itself: each busy server is one lost client, whoever was queued at
+  // that moment stays queued and is served, everybody else fails fast until a login works again.
+  WorkloadConfig c;
+  c.sessions = 182;
+  c.closed_loop = true;
+  c.between = Distribution::exponential(Duration(20ms));
+  c.write_time = Distribution::exponential(Duration(9ms));
+  c.retry.attempts = 100;
+  c.retry.backoff = RetryPolicy::Backoff::drawn;
+  c.retry.pause = Distribution::uniform(Duration(200ms), Duration(400ms));
+  World w(40, c, 120s, 9, 1s);
+  w.sim.run_until(Time{} + 20s);
+  while (w.pooler->show_pool().cl_waiting < 25) w.sim.run_for(1ms);
+  REQUIRE(w.pooler->show_pool().sv_active == 40);
+  w.server.kill();
+  const Time fault = w.sim.now();
+  w.sim.run_for(500ms);
+  const std::uint32_t queued = w.pooler->show_pool().cl_waiting;
+  CHECK(w.pooler->stats().server_crashes == 40);
+  CHECK(queued >= 25);
+  w.sim.run_until(fault + 6s);
+  CHECK(w.pooler->show_pool().cl_waiting == queued);
+  CHECK(w.pooler->stats().server_crashes == 40);
+  CHECK(w.pooler->stats().fast_fails > 1000);
+  CHECK(w.pooler->show_pool().sv_active == 0);
+  w.server.start();
+  w.sim.run_until(fault + 6s + 1s + 340ms + 100ms);  // server_login_retry, a tick, the first logins
+  CHECK(w.pooler->stats().longest_wait > Duration(6s));
+  w.sim.run_for(1s);
+  CHECK(w.pooler->show_pool().sv_active + w.pooler->show_pool().sv_idle == 40);
+  CHECK(w.pooler->clients() == 182);
+  CHECK(w.load->stats().failed == 0);
+  CHECK(w.load->stats().in_doubt == w.load->stats().failed_attempts);  // 08P01 tells nothing more
 }
