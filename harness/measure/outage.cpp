@@ -62,4 +62,31 @@ PathMeasures measure_path(const models::Journal& journal, std::uint16_t path, Du
   return measures;
 }
 
+PathMeasures measure_ledger(const models::Ledger& ledger, Duration fault, Duration until,
+                            Duration threshold, Duration recovery_gap) {
+  models::Journal journal;
+  journal.paths = {"database"};
+  journal.observed_until = until.count();
+  const auto succeed = [&](sim::Time at) {
+    const Duration since_start = at - sim::Time{};
+    if (since_start > until) return;
+    models::Attempt attempt;
+    attempt.sent = attempt.finished = since_start.count();
+    journal.attempts.push_back(attempt);
+  };
+  for (const models::AcknowledgedWrite& write : ledger.writes()) succeed(write.at);
+  for (const models::AcknowledgedFlow& flow : ledger.flows()) {
+    if (flow.rows_per_kilosecond == 0 || flow.from > sim::Time(until)) continue;
+    // Points close enough that a flow has no outage within, unless its rows are that far apart.
+    const Duration between = Duration(std::chrono::seconds(1000)) / flow.rows_per_kilosecond;
+    const Duration step = std::max({threshold / 2, between, Duration(1)});
+    const sim::Time end = std::min(flow.to, sim::Time(until));
+    for (sim::Time at = flow.from; at < end; at += step) succeed(at);
+    succeed(end);
+  }
+  PathMeasures measures = measure_path(journal, 0, fault, threshold, recovery_gap);
+  measures.attempts = 0;
+  return measures;
+}
+
 }  // namespace predrill::harness

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/journal.hpp"
+#include "models/ledger.hpp"
 #include "sim/time.hpp"
 
 namespace predrill::harness {
@@ -44,5 +45,11 @@ constexpr sim::Duration outage_threshold(sim::Duration probe_interval) {
 PathMeasures measure_path(const models::Journal& journal, std::uint16_t path, sim::Duration fault,
                           sim::Duration threshold,
                           sim::Duration recovery_gap = std::chrono::seconds(30));
+
+/// The same for the database itself, whoever asks and by whatever path: an acknowledged write of
+/// any member is a success. Attempts are not known to a ledger and stay 0.
+PathMeasures measure_ledger(const models::Ledger& ledger, sim::Duration fault, sim::Duration until,
+                            sim::Duration threshold = std::chrono::seconds(1),
+                            sim::Duration recovery_gap = std::chrono::seconds(30));
 
 }  // namespace predrill::harness

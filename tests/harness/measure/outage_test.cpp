@@ -185,3 +185,28 @@ TEST_CASE("stages always add up and are never negative", "[measure][stages]") {
     REQUIRE(sum == rto);
   }
 }
+
+TEST_CASE("the ledger's view: single writes and flows of any member", "[measure]") {
+  using models::Lsn;
+  models::Ledger ledger;
+  const auto at = [](Duration d) { return sim::Time(d); };
+  // 100 rows a second until 10.2 s, a lone write at 30 s, a flow from 31 s, another beyond the end.
+  ledger.acknowledge(models::AcknowledgedFlow{at(0s), at(10200ms), Lsn{}, Lsn{}, 100'000, 0, 1, 0});
+  models::AcknowledgedWrite write;
+  write.at = at(30s);
+  write.member = 1;
+  ledger.acknowledge(write);
+  ledger.acknowledge(models::AcknowledgedFlow{at(31s), at(90s), Lsn{}, Lsn{}, 100'000, 1, 2, 1});
+  ledger.acknowledge(models::AcknowledgedFlow{at(95s), at(99s), Lsn{}, Lsn{}, 100'000, 1, 2, 1});
+  const auto m = measure_ledger(ledger, 10s, 80s, threshold);
+  REQUIRE(m.outages.size() == 1);
+  CHECK(m.outages[0].begin == 10200ms);
+  CHECK(m.outages[0].end == 30s);
+  CHECK(m.rto == 20s);
+  CHECK_FALSE(m.censored);
+  CHECK(m.attempts == 0);
+  const auto longer = measure_ledger(ledger, 10s, 94s, threshold);
+  REQUIRE(longer.outages.size() == 2);
+  CHECK(longer.outages[1].begin == 90s);
+  CHECK(longer.outages[1].open);
+}

@@ -1,0 +1,289 @@
+#include "harness/measure/result_document.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace predrill::harness {
+
+using Json = nlohmann::ordered_json;
+using sim::Duration;
+using sim::Sample;
+
+namespace {
+
+enum class Unit { count, seconds, milliseconds };
+
+// Rounded to microseconds as an integer and divided once: IEEE 754 and the shortest text that reads
+// back leave nothing to compiler or library.
+Json number(std::int64_t value, Unit unit) {
+  if (unit == Unit::count) return value;
+  const std::int64_t rest = value % 1000;
+  const std::int64_t micros = value / 1000 + (rest >= 500 ? 1 : rest <= -500 ? -1 : 0);
+  return static_cast<double>(micros) / (unit == Unit::seconds ? 1e6 : 1e3);
+}
+
+Json seconds(Duration d) {
+  return number(d.count(), Unit::seconds);
+}
+
+// Four decimals.
+Json share(double value) {
+  return std::floor(value * 1e4 + 0.5) / 1e4;
+}
+
+std::string hexadecimal(std::uint64_t value) {
+  std::array<char, 17> text{};
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(value));
+  return text.data();
+}
+
+Json distribution(const Sample& sample, Unit unit) {
+  const Quantiles q = quantiles(sample);
+  const auto value = [&](std::int64_t v) { return q.n == 0 ? Json() : number(v, unit); };
+  const auto interval = [&](const std::optional<sim::Interval<std::int64_t>>& ci) {
+    return ci ? Json::array({number(ci->low, unit), number(ci->high, unit)}) : Json();
+  };
+  Json json;
+  json["n"] = q.n;
+  json["min"] = value(q.min);
+  json["p5"] = value(q.p5);
+  json["p50"] = value(q.p50);
+  json["p50_ci"] = interval(q.p50_ci);
+  json["p95"] = value(q.p95);
+  json["p95_ci"] = interval(q.p95_ci);
+  json["p99"] = value(q.p99);
+  json["p99_ci"] = interval(q.p99_ci);
+  json["max"] = value(q.max);
+  return json;
+}
+
+Json proportion(const sim::Proportion& p) {
+  Json json;
+  json["runs"] = p.successes();
+  json["share"] = p.value() ? share(*p.value()) : Json();
+  const auto ci = p.wilson();
+  json["share_ci"] = ci ? Json::array({share(ci->low), share(ci->high)}) : Json();
+  return json;
+}
+
+Json errors_of(const PathSummary& path) {
+  Json json = Json::object();
+  for (const auto& [text, counts] : path.errors) {
+    json[text] = distribution(path.errors_per_run(text), Unit::count);
+  }
+  return json;
+}
+
+Json path_of(const PathSummary& path) {
+  Json json;
+  json["rto_s"] = distribution(path.rto, Unit::seconds);
+  json["censored"] = path.censored.size();
+  json["downtime_s"] = distribution(path.downtime, Unit::seconds);
+  json["failures"] = distribution(path.failures, Unit::count);
+  json["not_retried"] = distribution(path.given_up, Unit::count);
+  json["unknown_fate"] = distribution(path.unknown, Unit::count);
+  json["staleness_s"] = distribution(path.staleness, Unit::seconds);
+  json["errors"] = errors_of(path);
+  return json;
+}
+
+Json modes_of(const Summary& summary) {
+  Json json = Json::array();
+  for (const Mode& mode : summary.modes()) {
+    Json entry;
+    entry["min_s"] = number(mode.min, Unit::seconds);
+    entry["median_s"] = number(mode.median, Unit::seconds);
+    entry["max_s"] = number(mode.max, Unit::seconds);
+    entry["runs"] = mode.runs;
+    entry["share"] = share(mode.share);
+    entry["share_ci"] = Json::array({share(mode.share_ci.low), share(mode.share_ci.high)});
+    entry["seed"] = mode.seed;
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+Json objectives_of(const ResultEntry& entry) {
+  Json json = Json::array();
+  for (const Judgement& judgement : entry.judgements) {
+    Json one;
+    one["measure"] = judgement.objective.measure;
+    one["quantile"] = judgement.objective.quantile;
+    one["bound"] = judgement.objective.bound;
+    one["value"] = judgement.value;
+    one["verdict"] = to_text(judgement.verdict);
+    one["single_run"] = judgement.single_run;
+    one["reason"] = judgement.reason;
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
+Json observed_of(const ResultEntry& entry) {
+  Json json = Json::array();
+  for (const Observed& line : entry.observed) {
+    Json one;
+    one["at_s"] = line.at ? seconds(*line.at) : Json();
+    one["event"] = line.event;
+    one["matches"] = line.matches;
+    const auto found = entry.summary->milestones().find(line.matches);
+    one["simulated_s"] = found == entry.summary->milestones().end()
+                             ? Json()
+                             : distribution(found->second, Unit::seconds);
+    one["remark"] = line.remark;
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
+void add_single_run(const RunMeasures& run, Json& json) {
+  Json outages = Json::array();
+  for (const PathRun& path : run.paths) {
+    for (const Outage& outage : path.measures.outages) {
+      Json one;
+      one["path"] = path.name;
+      one["from_s"] = seconds(outage.begin - run.fault);
+      one["to_s"] = seconds(outage.end - run.fault);
+      one["open"] = outage.open;
+      outages.push_back(std::move(one));
+    }
+  }
+  json["outages"] = std::move(outages);
+  Json pool = Json::array();
+  for (const PoolReading& reading : run.pool) {
+    Json one;
+    one["t_s"] = seconds(reading.at);
+    one["cl_active"] = reading.cl_active;
+    one["cl_waiting"] = reading.cl_waiting;
+    one["sv_active"] = reading.sv_active;
+    one["sv_idle"] = reading.sv_idle;
+    pool.push_back(std::move(one));
+  }
+  json["pool"] = std::move(pool);
+}
+
+void add_paths_and_stages(const Summary& summary, Json& json) {
+  const PathSummary& path = summary.objective_path();
+  json["path"] = summary.path();
+  json["rto_s"] = distribution(path.rto, Unit::seconds);
+  json["censored"] = path.censored.size();
+  const auto worst = summary.worst_seed();
+  json["worst_seed"] = worst ? Json(*worst) : Json();
+  json["modes"] = modes_of(summary);
+  Json paths = Json::object();
+  for (const auto& [name, one] : summary.paths()) paths[name] = path_of(one);
+  json["paths"] = std::move(paths);
+  Json by_stage, shares;
+  const auto stage_shares = summary.stage_shares();
+  for (std::size_t i = 0; i < stages; ++i) {
+    const std::string name(stage_names[i]);
+    by_stage[name] = distribution(summary.stage_samples()[i], Unit::seconds);
+    shares[name] = share(stage_shares[i]);
+  }
+  json["stages_s"] = std::move(by_stage);
+  json["stage_shares"] = std::move(shares);
+  const auto dominating = summary.dominating_stage();
+  json["dominating_stage"] =
+      dominating ? Json(stage_names[static_cast<std::size_t>(*dominating)]) : Json();
+}
+
+void add_losses(const Summary& summary, Json& json) {
+  json["rpo"]["rows"] = distribution(summary.rpo_rows(), Unit::count);
+  json["rpo"]["bytes"] = distribution(summary.rpo_bytes(), Unit::count);
+  json["rpo"]["seconds"] = distribution(summary.rpo_age(), Unit::seconds);
+  json["dual_writer_ms"] = distribution(summary.dual_writer_overlap(), Unit::milliseconds);
+  json["dual_writer_writes"] = distribution(summary.dual_writer_writes(), Unit::count);
+  json["failover"] = proportion(summary.failover());
+  Json primaries = Json::object();
+  for (const auto& [name, runs] : summary.new_primaries()) primaries[name] = runs;
+  json["new_primaries"] = std::move(primaries);
+  json["key_released"] = proportion(summary.key_released());
+  Json milestones = Json::object();
+  for (const auto& [name, times] : summary.milestones()) {
+    milestones[name] = distribution(times, Unit::seconds);
+  }
+  json["milestones_s"] = std::move(milestones);
+  json["errors"] = errors_of(summary.objective_path());
+  Json violations = Json::array();
+  for (const auto& [text, violation] : summary.violations()) {
+    Json one;
+    one["text"] = text;
+    one["explained"] = violation.explained;
+    one["runs"] = violation.runs;
+    one["seeds"] = violation.seeds;
+    violations.push_back(std::move(one));
+  }
+  json["violations"] = std::move(violations);
+}
+
+Json entry_of(const ResultEntry& entry) {
+  const Summary& summary = *entry.summary;
+  Json json;
+  json["scenario"] = entry.scenario;
+  if (!entry.varied.empty()) {
+    Json varied = Json::object();
+    for (const auto& [path, value] : entry.varied) varied[path] = value;
+    json["varied"] = std::move(varied);
+  }
+  json["verdict"] = to_text(entry.verdict);
+  json["runs"] = summary.runs();
+  json["without_fault"] = summary.without_fault();
+  json["fingerprint"] = hexadecimal(summary.fingerprint());
+  json["objectives"] = objectives_of(entry);
+  add_paths_and_stages(summary, json);
+  if (!entry.setting.empty()) json["setting"] = entry.setting;
+  add_losses(summary, json);
+  if (!entry.observed.empty()) json["observed"] = observed_of(entry);
+  if (entry.run != nullptr) add_single_run(*entry.run, json);
+  return json;
+}
+
+// Of one entry its own, as of one run.
+std::uint64_t fingerprint_of(const ResultDocument& document) {
+  if (document.results.size() == 1) return document.results.front().summary->fingerprint();
+  std::uint64_t digest = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (const ResultEntry& entry : document.results) {
+    const std::uint64_t word = entry.summary->fingerprint();
+    for (int shift = 0; shift < 64; shift += 8) {
+      digest = (digest ^ ((word >> shift) & 0xffU)) * 0x100000001b3ULL;
+    }
+  }
+  return digest;
+}
+
+}  // namespace
+
+std::string to_json(const ResultDocument& document) {
+  Json json;
+  json["format"] = "predrill.result/1";
+  json["command"] = document.command;
+  json["version"] = document.version;
+  json["system"] = document.system;
+  json["seed"] = document.seed;
+  std::int64_t runs = 0;
+  for (const ResultEntry& entry : document.results) runs = std::max(runs, entry.summary->runs());
+  json["runs"] = runs;
+  json["fingerprint"] = hexadecimal(fingerprint_of(document));
+  Json results = Json::array();
+  for (const ResultEntry& entry : document.results) results.push_back(entry_of(entry));
+  json["results"] = std::move(results);
+  if (!document.timeline.empty()) {
+    Json timeline = Json::array();
+    for (const TimelineEntry& entry : document.timeline) {
+      Json one;
+      one["t_s"] = seconds(entry.at);
+      one["component"] = entry.component;
+      one["event"] = entry.event;
+      if (entry.id != 0) one["id"] = entry.id;
+      if (entry.cause != 0) one["cause"] = entry.cause;
+      timeline.push_back(std::move(one));
+    }
+    json["timeline"] = std::move(timeline);
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace predrill::harness
