@@ -83,13 +83,6 @@ struct FaultSpec {
   std::string candidate;               // switchover
 };
 
-/// An objective: a quantile of a measure stays within a bound.
-struct Objective {
-  std::string measure;  // "rto" (seconds), "rpo.rows"
-  double quantile = 0.99;
-  double bound = 0;
-};
-
 /// One line of an incident's log.
 struct Observed {
   std::optional<sim::Duration> at;  // since the fault

@@ -116,6 +116,13 @@ struct KubernetesSpec {
   sim::Distribution node_boot;       // power on until kubelet starts pods
 };
 
+/// An objective: a quantile of a measure stays within a bound.
+struct Objective {
+  std::string measure;  // "rto" (seconds), "rpo.rows"
+  double quantile = 0.99;
+  double bound = 0;
+};
+
 struct SystemSpec {
   std::string name;
   std::string file;  // of system.json
@@ -135,6 +142,7 @@ struct SystemSpec {
   WorkloadSpec workload;
   ProbeSpec probe;
   KubernetesSpec kubernetes;
+  std::vector<Objective> objectives;  // of the system as a whole, for rehearsals
   /// Origin by path ("patroni.ttl", "pgbouncer.server_login_retry"): the file and line of a value.
   std::map<std::string, Origin> origins;
 };

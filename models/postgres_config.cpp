@@ -56,8 +56,9 @@ PostgresTimings::PostgresTimings()
               .with_source("lab: 0.10..0.75 s in 19 promotions; the median is an assumption")),
       promotion_slow(Distribution::uniform(0s, 5s).with_source(
           "lab: the request fell into a sleep of wal_retrieve_retry_interval")),
-      archive_miss(Distribution::uniform(50ms, 2s).with_source(
-          "assumption: 0.05..2 s for tools of object stores")),
+      archive_miss(Distribution::lognormal_percentiles(0.05, 50ms, 0.95, 2s)
+                       .with_source("assumption: 0.05..2 s for tools of object stores, skewed as "
+                                    "latencies are")),
       stop_sessions(
           Distribution::uniform(50ms, 250ms)
               .with_source("lab: last acknowledgement 0.17..0.26 s after SIGTERM to Patroni")),

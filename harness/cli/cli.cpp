@@ -1,0 +1,123 @@
+#include "harness/cli/cli.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+
+#include "harness/cli/options.hpp"
+
+#ifndef PREDRILL_VERSION
+#define PREDRILL_VERSION "0"
+#endif
+
+namespace predrill::harness {
+
+namespace {
+
+// A signal handler can reach nothing else. NOLINTNEXTLINE(*-avoid-non-const-global-variables)
+std::atomic<bool> stop_requested{false};
+
+// The first Ctrl-C asks, the second one insists.
+void on_interrupt(int) {
+  if (stop_requested.exchange(true)) std::_Exit(exit_interrupted);
+}
+
+constexpr const char* description =
+    "predrill rehearses PostgreSQL failovers before anyone runs them: it simulates your cluster "
+    "from its own configuration files and says how long an outage will be, why, and what is lost.";
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  predrill rehearse scenarios/systems/user-profile-db\n"
+    "      what every fault will do to this system, in one table\n"
+    "  predrill run scenarios/drills/node-loss.json\n"
+    "      one failover as a timeline; add --runs 1000 for the distribution\n"
+    "  predrill run scenarios/drills/node-loss.json --set patroni.ttl=20 --runs 1000\n"
+    "      the same with another setting, without touching a file\n"
+    "\n"
+    "Exit status: 0 objectives met; 1 an objective or a safety rule missed; 2 bad input or usage;\n"
+    "3 undecided, too little evidence; 70 internal error; 130 interrupted by Ctrl-C.\n";
+
+void add_common(CLI::App& command, CommonOptions& options) {
+  command.add_option("--seed", options.seed, "seed of the first run; run i uses seed + i")
+      ->capture_default_str();
+  command.add_option("--runs", options.runs, "number of runs")->check(CLI::PositiveNumber);
+  command.add_option("--jobs", options.jobs,
+                     "threads; the result does not depend on it (default: one per processor)");
+  command
+      .add_option("--set", options.settings,
+                  "path=value: change a setting for this run, e.g. patroni.ttl=20")
+      ->allow_extra_args(false);
+  command.add_option("--format", options.format, "text, or json: one document on standard output")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App app(description, "predrill");
+  app.footer(examples);
+  app.set_version_flag("-V,--version", "predrill " PREDRILL_VERSION);
+  app.set_help_flag("-h,--help", "show this text, or the help of a command");
+  app.get_formatter()->column_width(28);
+  app.require_subcommand(0, 1);
+  int status = exit_met;
+
+  RunCommand run;
+  CLI::App* run_app = app.add_subcommand("run", "one scenario: timeline, outages, stages, verdict");
+  run_app->add_option("SCENARIO", run.scenario, "a scenario file")->required();
+  add_common(*run_app, run.common);
+  run_app->add_option("--trace", run.trace, "write a Chrome/Perfetto trace of the first run");
+  run_app->add_option("--out", run.out, "folder for result.json, journal.jsonl and events.jsonl");
+  run_app->callback([&] { status = command_run(run); });
+
+  RehearseCommand rehearse;
+  CLI::App* rehearse_app =
+      app.add_subcommand("rehearse", "every applicable fault against one system, in one table");
+  rehearse_app->add_option("SYSTEM", rehearse.system, "a system.json, or the folder with it")
+      ->required();
+  rehearse_app->add_option("--faults", rehearse.faults, "only these, e.g. node_loss,freeze")
+      ->delimiter(',');
+  add_common(*rehearse_app, rehearse.common);
+  rehearse_app->callback([&] { status = command_rehearse(rehearse); });
+
+  std::vector<std::string> files;
+  CLI::App* validate_app =
+      app.add_subcommand("validate", "check scenario and system files and all that they name");
+  validate_app->add_option("FILE", files, "files, or folders with a system.json")->required();
+  validate_app->callback([&] { status = command_validate(files); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? exit_met : exit_usage;
+  }
+  if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
+  return status;
+}
+
+}  // namespace
+
+const std::atomic<bool>& interrupted() {
+  return stop_requested;
+}
+
+int run_command_line(int argc, const char* const* argv) {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  try {
+    const int status = parse_and_run(argc, argv);
+    if (std::fflush(stdout) != 0) {
+      std::fputs("predrill: the output could not be written\n", stderr);
+      return exit_internal;
+    }
+    return status;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "predrill: internal error: %s\n", error.what());
+    return exit_internal;
+  }
+}
+
+}  // namespace predrill::harness

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "harness/cli/cli.hpp"
+#include "harness/cli/options.hpp"
+#include "harness/cli/terminal.hpp"
+#include "harness/engine/campaign.hpp"
+#include "harness/engine/faults.hpp"
+#include "harness/engine/rehearsal.hpp"
+#include "harness/input/nearest.hpp"
+#include "harness/load/load.hpp"
+#include "harness/measure/verdict.hpp"
+#include "harness/report/text.hpp"
+
+namespace predrill::harness {
+
+namespace {
+
+constexpr std::size_t usual_runs = 1000;
+
+bool known_faults(const std::vector<std::string>& names) {
+  bool ok = true;
+  for (const std::string& name : names) {
+    const auto faults = fault_catalogue();
+    if (std::any_of(faults.begin(), faults.end(),
+                    [&](const FaultInfo& f) { return f.name == name; })) {
+      continue;
+    }
+    ok = false;
+    std::vector<std::string_view> all;
+    for (const FaultInfo& fault : faults) all.push_back(fault.name);
+    const std::string near = nearest(name, all);
+    const std::string hint =
+        near.empty() ? "see predrill list faults" : "did you mean \"" + near + "\"?";
+    std::fprintf(stderr, "predrill: --faults: \"%s\" is not a fault; %s\n", name.c_str(),
+                 hint.c_str());
+  }
+  return ok;
+}
+
+void print_advice(const std::vector<ScenarioSpec>& scenarios,
+                  const std::vector<std::unique_ptr<CampaignResult>>& results,
+                  const TextStyle& style) {
+  // When to abort: the slowest recovery that was ever seen, plus half of it.
+  std::fputs(
+      ("\n" + coloured("What to watch, and when to abort", Colour::bold, style) + "\n").c_str(),
+      stdout);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Summary& summary = results[i]->all;
+    if (summary.runs() == 0) continue;
+    const Quantiles q = quantiles(summary.rto());
+    if (q.max == 0) continue;
+    std::string line = "  " + scenarios[i].name + ": ";
+    line.resize(std::max<std::size_t>(line.size(), 20), ' ');
+    if (summary.censored() > 0) {
+      line += "may not come back by itself: have a person ready, abort after " +
+              sim::to_text(sim::Duration(q.p50 + q.p50 / 2));
+    } else {
+      line += "abort when writes have not come back after " +
+              sim::to_text(sim::Duration(q.max + q.max / 2)) + " (longest seen " +
+              sim::to_text(sim::Duration(q.max)) + ")";
+    }
+    std::fputs((line + "\n").c_str(), stdout);
+  }
+}
+
+}  // namespace
+
+int command_rehearse(const RehearseCommand& command) {
+  if (!known_faults(command.faults)) return exit_usage;
+  Diagnostics diagnostics;
+  const auto system = load_system(command.system, diagnostics, command.common.settings);
+  if (!report(diagnostics) || !system) return exit_usage;
+  const std::vector<Objective> objectives =
+      system->objectives.empty() ? std::vector<Objective>{{"rto", 0.99, 30}} : system->objectives;
+  const auto scenarios = rehearsal_scenarios(*system, command.faults, objectives);
+  if (scenarios.empty()) {
+    std::fputs("predrill: none of these faults applies to this system\n", stderr);
+    return exit_usage;
+  }
+  const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
+  std::vector<std::unique_ptr<CampaignResult>> results;
+  {
+    Progress progress("rehearsing " + system->name);
+    for (const ScenarioSpec& scenario : scenarios) {
+      const std::size_t before = results.size() * runs;
+      const auto show = [&](std::size_t done, std::size_t) {
+        progress.show(before + done, scenarios.size() * runs);
+      };
+      results.push_back(std::make_unique<CampaignResult>(
+          run_campaign(scenario, {.first_seed = command.common.seed,
+                                  .runs = runs,
+                                  .jobs = command.common.jobs,
+                                  .stop = &interrupted(),
+                                  .progress = show})));
+      if (interrupted()) break;
+    }
+  }
+  std::vector<RehearsalRow> rows;
+  bool missed = false;
+  bool undecided = false;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Summary& summary = results[i]->all;
+    std::vector<Judgement> judgements;
+    for (const Objective& objective : objectives) judgements.push_back(judge(objective, summary));
+    const Verdict verdict = overall(judgements, summary);
+    missed |= verdict == Verdict::missed;
+    undecided |= verdict == Verdict::undecided;
+    rows.push_back({scenarios[i].name, &summary, setting_behind(scenarios[i], summary), verdict});
+    for (const std::string& problem : results[i]->problems) {
+      std::fprintf(stderr, "predrill: %s: runs without a result: %s\n", scenarios[i].name.c_str(),
+                   problem.c_str());
+    }
+  }
+  const TextStyle style = style_of_output();
+  std::printf("%s: %zu faults, %zu runs each, seeds %llu to %llu, path %s\n\n",
+              system->name.c_str(), scenarios.size(), runs,
+              static_cast<unsigned long long>(command.common.seed),
+              static_cast<unsigned long long>(command.common.seed + runs - 1),
+              scenarios.front().path.c_str());
+  std::fputs(rehearsal_text(rows, style).c_str(), stdout);
+  print_advice(scenarios, results, style);
+  if (interrupted()) {
+    std::fprintf(stderr, "predrill: interrupted; the table shows what was finished\n");
+    return exit_interrupted;
+  }
+  return missed ? exit_missed : undecided ? exit_undecided : exit_met;
+}
+
+}  // namespace predrill::harness

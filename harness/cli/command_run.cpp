@@ -1,0 +1,187 @@
+#include <cstdio>
+#include <string>
+
+#include "harness/cli/cli.hpp"
+#include "harness/cli/options.hpp"
+#include "harness/cli/terminal.hpp"
+#include "harness/engine/campaign.hpp"
+#include "harness/engine/run.hpp"
+#include "harness/load/load.hpp"
+#include "harness/measure/verdict.hpp"
+#include "harness/report/text.hpp"
+
+namespace predrill::harness {
+
+namespace {
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+}
+
+// A part of the report with its title; nothing if the part is empty.
+void section(const std::string& title, const std::string& body, const TextStyle& style) {
+  if (body.empty()) return;
+  print("\n" + coloured(title, Colour::bold, style) + "\n" + body);
+}
+
+std::string heading(const ScenarioSpec& scenario, const CommonOptions& options, std::size_t runs) {
+  std::string text = scenario.title.empty() ? scenario.name : scenario.title;
+  text += "\n" + scenario.file + ", seed " + std::to_string(options.seed);
+  if (runs > 1) text += " to " + std::to_string(options.seed + runs - 1);
+  return text + "\n";
+}
+
+int status_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::met:
+      return exit_met;
+    case Verdict::missed:
+      return exit_missed;
+    case Verdict::undecided:
+      return exit_undecided;
+  }
+  return exit_internal;
+}
+
+Verdict judge_all(const ScenarioSpec& scenario, const Summary& summary,
+                  std::vector<Judgement>& judgements) {
+  for (const Objective& objective : scenario.objectives) {
+    judgements.push_back(judge(objective, summary));
+  }
+  return overall(judgements, summary);
+}
+
+// The runs that went the way of the record: those whose promotion ended nearest to the logged one.
+// The split is by mechanism (was the key released?), not by the time itself.
+const Summary* like_the_record(const ScenarioSpec& scenario, const CampaignResult& runs) {
+  const Observed* promotion = nullptr;
+  for (const Observed& line : scenario.observed) {
+    if (line.matches == "promotion_finished" && line.at) promotion = &line;
+  }
+  if (promotion == nullptr || runs.released.runs() == 0) return nullptr;
+  if (runs.not_released.runs() == 0) return &runs.released;
+  const auto distance = [promotion](const Summary& summary) {
+    const auto found = summary.milestones().find("promotion_finished");
+    if (found == summary.milestones().end()) return sim::forever.count();
+    return std::abs(quantiles(found->second).p50 - promotion->at->count());
+  };
+  return distance(runs.released) <= distance(runs.not_released) ? &runs.released
+                                                                : &runs.not_released;
+}
+
+std::string share_text(const sim::Proportion& p) {
+  char text[64];
+  const auto interval = p.wilson();
+  std::snprintf(text, sizeof text, "%.1f %% [%.1f, %.1f]", 100 * p.value().value_or(0),
+                interval ? 100 * interval->low : 0, interval ? 100 * interval->high : 100);
+  return text;
+}
+
+std::string mechanism_text(const CampaignResult& runs) {
+  const sim::Proportion& released = runs.all.key_released();
+  if (released.successes() == 0 || released.successes() == released.trials()) return "";
+  const auto line = [](const char* what, const sim::Proportion& share, const Summary& summary) {
+    const Quantiles q = quantiles(summary.rto());
+    char text[200];
+    std::snprintf(text, sizeof text, "  %-38s %-22s RTO p50 %6.1f s, from %5.1f s to %5.1f s\n",
+                  what, share_text(share).c_str(), static_cast<double>(q.p50) / 1e9,
+                  static_cast<double>(q.min) / 1e9, static_cast<double>(q.max) / 1e9);
+    return std::string(text);
+  };
+  const sim::Proportion expired(released.trials() - released.successes(), released.trials());
+  return line("the old primary released the key", released, runs.released) +
+         line("the key had to expire", expired, runs.not_released);
+}
+
+int print_single(const ScenarioSpec& scenario, const RunCommand& command, const TextStyle& style) {
+  const RunOutcome outcome = run_once(scenario, {.seed = command.common.seed, .timeline = true});
+  if (!outcome.problem.empty()) {
+    std::fprintf(stderr, "predrill: no result: %s\n", outcome.problem.c_str());
+    return exit_undecided;
+  }
+  const RunMeasures& run = outcome.measures;
+  Summary summary(scenario.path);
+  summary.add(run);
+  std::vector<Judgement> judgements;
+  const Verdict verdict = judge_all(scenario, summary, judgements);
+  print(heading(scenario, command.common, 1));
+  section("Timeline (since the fault)", timeline_text(outcome.timeline, style), style);
+  section("Outages", outages_text(run, style), style);
+  section("Stages of the RTO, path " + scenario.path, stages_text(run, scenario.path, style),
+          style);
+  section("Data", rpo_text(run, style), style);
+  section("Errors", errors_text(run, style), style);
+  section("PgBouncer", pool_text(run, style), style);
+  section("Safety", violations_text(run, style), style);
+  section("Verdict", verdict_text(judgements, verdict, style), style);
+  char fingerprint[64];
+  std::snprintf(fingerprint, sizeof fingerprint, "\nfingerprint %016llx, %llu events\n",
+                static_cast<unsigned long long>(run.fingerprint),
+                static_cast<unsigned long long>(outcome.events));
+  print(fingerprint);
+  return status_of(verdict);
+}
+
+int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std::size_t runs,
+                   const TextStyle& style) {
+  CampaignResult result;
+  {
+    Progress progress("simulating");
+    result = run_campaign(scenario, {.first_seed = command.common.seed,
+                                     .runs = runs,
+                                     .jobs = command.common.jobs,
+                                     .stop = &interrupted(),
+                                     .progress = [&](std::size_t done, std::size_t all) {
+                                       progress.show(done, all);
+                                     }});
+  }
+  for (const std::string& problem : result.problems) {
+    std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
+  }
+  std::vector<Judgement> judgements;
+  const Verdict verdict = judge_all(scenario, result.all, judgements);
+  print(heading(scenario, command.common, runs));
+  section("What became of the leader key", mechanism_text(result), style);
+  section("Distribution over " + std::to_string(result.all.runs()) + " runs",
+          distribution_text(result.all, style), style);
+  if (!scenario.observed.empty()) {
+    const Summary* like = like_the_record(scenario, result);
+    section(like == nullptr            ? "Log against simulation"
+            : like == &result.released ? "Log against simulation, in the runs that released the key"
+                                       : "Log against simulation, in the runs whose key expired",
+            observed_text(scenario.observed, like == nullptr ? result.all : *like, style), style);
+    std::string remarks;
+    for (const std::string& remark : scenario.remarks) {
+      for (std::string& line : wrap("- " + remark, style.width - 2)) remarks += "  " + line + "\n";
+    }
+    section("What else contradicts itself in the log", remarks, style);
+  }
+  section("Verdict", verdict_text(judgements, verdict, style), style);
+  char fingerprint[64];
+  std::snprintf(fingerprint, sizeof fingerprint, "\nfingerprint %016llx\n",
+                static_cast<unsigned long long>(result.all.fingerprint()));
+  print(fingerprint);
+  if (result.stopped) {
+    std::fprintf(stderr, "predrill: interrupted after %lld of %zu runs\n",
+                 static_cast<long long>(result.all.runs()), result.wanted);
+    return exit_interrupted;
+  }
+  return status_of(verdict);
+}
+
+}  // namespace
+
+int command_run(const RunCommand& command) {
+  Diagnostics diagnostics;
+  const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
+  if (!report(diagnostics) || !scenario) return exit_usage;
+  const TextStyle style = style_of_output();
+  // A record is compared with the distribution, not with one run of luck.
+  constexpr std::size_t runs_against_record = 1000;
+  std::size_t runs = command.common.runs;
+  if (runs == 0) runs = scenario->observed.empty() ? 1 : runs_against_record;
+  if (runs == 1) return print_single(*scenario, command, style);
+  return print_campaign(*scenario, command, runs, style);
+}
+
+}  // namespace predrill::harness

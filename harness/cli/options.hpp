@@ -1,0 +1,36 @@
+// What the subcommands are asked to do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace predrill::harness {
+
+struct CommonOptions {
+  std::uint64_t seed = 1;
+  std::size_t runs = 0;               // 0 = the command's own number
+  std::size_t jobs = 0;               // 0 = one per processor
+  std::vector<std::string> settings;  // --set path=value
+  std::string format = "text";        // or json
+  bool json() const { return format == "json"; }
+};
+
+struct RunCommand {
+  CommonOptions common;
+  std::string scenario;
+  std::string trace;  // file for a Perfetto trace
+  std::string out;    // folder for the result, the journal and the event log
+};
+
+struct RehearseCommand {
+  CommonOptions common;
+  std::string system;
+  std::vector<std::string> faults;
+};
+
+int command_run(const RunCommand& command);
+int command_rehearse(const RehearseCommand& command);
+int command_validate(const std::vector<std::string>& files);
+
+}  // namespace predrill::harness

@@ -1,0 +1,406 @@
+#include "harness/engine/faults.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "sim/assert.hpp"
+
+namespace predrill::harness {
+
+using namespace std::chrono_literals;
+using models::contains;
+using models::MemberId;
+using models::MemberSet;
+using models::only;
+using sim::Duration;
+
+namespace {
+
+constexpr std::array<FaultInfo, 23> catalogue = {{
+    {FaultKind::pod_delete, "pod_delete", "the primary's pod is deleted",
+     "SIGTERM releases the key if the grace period lasts; else it expires"},
+    {FaultKind::node_loss, "node_loss", "the primary's node loses power", "the key expires"},
+    {FaultKind::node_reboot, "node_reboot", "the primary's node reboots unannounced",
+     "the key expires, unless the node is back first"},
+    {FaultKind::postmaster_kill, "postmaster_kill", "the postmaster dies, Patroni lives",
+     "the key is kept: restart in place"},
+    {FaultKind::backend_crash, "backend_crash", "one server process crashes",
+     "the key is kept: PostgreSQL re-initialises itself"},
+    {FaultKind::patroni_kill, "patroni_kill", "Patroni dies, PostgreSQL lives",
+     "the key expires while the old primary still writes"},
+    {FaultKind::patroni_stop, "patroni_stop", "Patroni is stopped in an orderly way",
+     "the key is released"},
+    {FaultKind::freeze, "freeze", "the primary's host freezes",
+     "the key expires; the zombie wakes up later"},
+    {FaultKind::partition, "partition", "the primary is cut off from everybody",
+     "the key expires; the primary demotes itself first"},
+    {FaultKind::latency, "latency", "the network of the primary is slow", "the key is kept"},
+    {FaultKind::packet_loss, "packet_loss", "the network of the primary loses packets",
+     "the key is kept, mostly"},
+    {FaultKind::dcs_leader_kill, "dcs_leader_kill", "the DCS leader dies",
+     "the key lives on under a new DCS leader"},
+    {FaultKind::dcs_quorum_loss, "dcs_quorum_loss", "the DCS loses its quorum",
+     "the key freezes; the primary demotes itself"},
+    {FaultKind::dcs_slow, "dcs_slow", "the DCS answers slowly", "the key is kept or times out"},
+    {FaultKind::dcs_no_space, "dcs_no_space", "the DCS is full (NOSPACE)",
+     "the key is kept, but nobody could take it over"},
+    {FaultKind::disk_stall, "disk_stall", "the primary's disk hangs", "the key is kept"},
+    {FaultKind::disk_full, "disk_full", "the primary's disk is full",
+     "the key is deleted after a failed restart"},
+    {FaultKind::clock_jump, "clock_jump", "the primary's clock jumps", "the key is kept"},
+    {FaultKind::standby_loss, "standby_loss", "the synchronous standby's node loses power",
+     "the key is kept; commits wait for the standby"},
+    {FaultKind::az_loss, "az_loss", "the primary's zone is lost", "the key expires"},
+    {FaultKind::pgbouncer_kill, "pgbouncer_kill", "PgBouncer dies", "the key is kept"},
+    {FaultKind::switchover, "switchover", "an orderly switchover",
+     "the key is released after a clean stop"},
+    {FaultKind::lag, "lag", "the standbys fall behind", "the key is kept"},
+}};
+
+// From the death of the containers until the pod's network is gone: kubelet tears the sandbox down
+// after the last container.
+constexpr Duration sandbox_teardown = 300ms;
+
+std::string_view role_name(Target::Role role) {
+  switch (role) {
+    case Target::Role::named:
+      return "member";
+    case Target::Role::primary:
+      return "primary";
+    case Target::Role::sync_standby:
+      return "synchronous standby";
+    case Target::Role::async_standby:
+      return "asynchronous standby";
+    case Target::Role::any_standby:
+      return "a standby";
+    case Target::Role::all_standbys:
+      return "all standbys";
+    case Target::Role::dcs:
+      return "DCS";
+    case Target::Role::dcs_leader:
+      return "DCS leader";
+    case Target::Role::zone:
+      return "zone";
+    case Target::Role::pooler:
+      return "PgBouncer";
+    case Target::Role::haproxy:
+      return "HAProxy";
+    case Target::Role::clients:
+      return "clients";
+    case Target::Role::everyone_else:
+      return "everyone else";
+  }
+  return "?";
+}
+
+}  // namespace
+
+std::span<const FaultInfo> fault_catalogue() {
+  return catalogue;
+}
+
+const FaultInfo& info(FaultKind kind) {
+  return catalogue[static_cast<std::size_t>(kind)];
+}
+
+FaultInjector::FaultInjector(World& world, const std::vector<FaultSpec>& faults)
+    : world_(world),
+      faults_(faults),
+      group_(world.sim().world()),
+      times_(world.sim().stream("faults", "time")),
+      delays_(world.sim().stream("faults", "delay")),
+      choices_(world.sim().stream("faults", "choice")) {}
+
+void FaultInjector::start(sim::Time from) {
+  for (std::size_t i = 0; i < faults_.size(); ++i) {
+    const Duration at = faults_[i].at.delay.duration_from_draw(times_.at(i));
+    earliest_ = std::min(earliest_, from + at);
+    group_.spawn(inject_at(i, (from - world_.sim().now()) + at));
+  }
+}
+
+sim::Task<> FaultInjector::inject_at(const std::size_t index, const Duration delay) {
+  co_await sim::sleep_for(delay);
+  if (first_ == sim::time_max) {
+    first_ = world_.sim().now();
+    primary_before_ = world_.leader();
+  }
+  co_await inject(faults_[index]);
+}
+
+void FaultInjector::note(const FaultSpec& fault, std::string_view whom) {
+  sim::Trace& trace = world_.sim().trace();
+  trace.emit(world_.sim().now(), trace.entity("fault"), fault_kinds::injected,
+             trace.name(info(fault.kind).name), trace.name(whom));
+}
+
+MemberSet FaultInjector::members_of(const Target& target) {
+  const MemberId leader = world_.leader();
+  MemberSet all = 0;
+  for (MemberId id = 0; id < world_.members(); ++id) all |= only(id);
+  const auto standbys = static_cast<MemberSet>(all & ~only(leader));
+  const auto sync = static_cast<MemberSet>(world_.sync_standbys() & standbys);
+  const auto first = [](MemberSet set) -> MemberSet {
+    return set == 0 ? MemberSet{0} : only(static_cast<MemberId>(std::countr_zero(set)));
+  };
+  switch (target.role) {
+    case Target::Role::named:
+      return only(world_.find_member(target.name));
+    case Target::Role::primary:
+      return only(leader);
+    case Target::Role::sync_standby:
+      return sync != 0 ? first(sync) : first(standbys);
+    case Target::Role::async_standby: {
+      const auto async = static_cast<MemberSet>(standbys & ~sync);
+      return first(async != 0 ? async : standbys);
+    }
+    case Target::Role::any_standby: {
+      std::vector<MemberId> ids;
+      for (MemberId id = 0; id < world_.members(); ++id) {
+        if (contains(standbys, id)) ids.push_back(id);
+      }
+      return ids.empty() ? MemberSet{0} : only(ids[choices_.below(ids.size())]);
+    }
+    case Target::Role::all_standbys:
+      return standbys;
+    default:
+      return 0;
+  }
+}
+
+sim::HostSet FaultInjector::hosts_of(const Target& target) {
+  switch (target.role) {
+    case Target::Role::dcs:
+      return world_.dcs_hosts();
+    case Target::Role::dcs_leader: {
+      const std::size_t leader = world_.etcd().leader();
+      if (leader == models::Etcd::none) return {};
+      return {&world_.etcd().host(leader)};
+    }
+    case Target::Role::zone:
+      return world_.zone_hosts(target.name);
+    case Target::Role::pooler: {
+      sim::HostSet hosts;
+      for (auto& pooler : world_.poolers()) hosts.push_back(&pooler->host());
+      return hosts;
+    }
+    case Target::Role::clients:
+      return world_.client_hosts();
+    default:
+      return world_.member_hosts(members_of(target));
+  }
+}
+
+void FaultInjector::boot(sim::Host& host) {
+  if (!host.up()) host.restart();
+}
+
+// After `for` the hosts come back: power on, boot, software.
+sim::Task<> FaultInjector::bring_back(const FaultSpec fault, const sim::HostSet hosts) {
+  if (!fault.length) co_return;
+  co_await sim::sleep_for(*fault.length);
+  for (const sim::Host* host : hosts) boot(const_cast<sim::Host&>(*host));
+}
+
+sim::Task<> FaultInjector::recreate_pod(Member& member) {
+  const Duration delay = world_.system().kubernetes.pod_recreation.sample_duration(delays_);
+  co_await sim::sleep_for(delay);
+  boot(member.host);
+}
+
+// kubectl delete pod: grace 0 without --force is sent as 1 s, and the kubelet waits at least 2 s
+// between SIGTERM and SIGKILL whatever was asked for (kubectl delete.go, kuberuntime_manager.go).
+sim::Task<> FaultInjector::pod_delete(const FaultSpec fault, Member& member) {
+  const KubernetesSpec& kubernetes = world_.system().kubernetes;
+  const Duration asked =
+      fault.grace_period < Duration{} ? kubernetes.termination_grace_period : fault.grace_period;
+  const Duration grace = std::max(asked, kubernetes.grace_floor);
+  const Duration sigterm = kubernetes.sigterm_delay.sample_duration(delays_);
+  const Duration kill = kubernetes.kill_delay.sample_duration(delays_);
+  co_await sim::sleep_for(sigterm);
+  member.patroni.sigterm();
+  const sim::Time deadline = world_.sim().now() + grace;
+  while (world_.sim().now() < deadline &&
+         (member.patroni.is_running() || member.postgres.is_running())) {
+    co_await sim::sleep_for(std::min<Duration>(100ms, deadline - world_.sim().now()));
+  }
+  if (member.patroni.is_running() || member.postgres.is_running()) {
+    co_await sim::sleep_for(kill);
+    member.group.kill();
+    member.postgres.kill_postmaster();
+  }
+  co_await sim::sleep_for(sandbox_teardown);
+  member.host.crash();  // the pod's network is gone: silence
+  co_await recreate_pod(member);
+}
+
+sim::Task<> FaultInjector::node_reboot(const FaultSpec fault, Member& member) {
+  member.host.crash();
+  const Duration boot_time =
+      fault.length ? *fault.length : world_.system().kubernetes.node_boot.sample_duration(delays_);
+  co_await sim::sleep_for(boot_time);
+  boot(member.host);
+}
+
+sim::Task<> FaultInjector::switchover(const FaultSpec fault) {
+  const MemberId leader = world_.leader();
+  if (leader == models::nobody) co_return;
+  models::RestRequest request;
+  request.path = models::RestPath::switchover;
+  request.leader = leader;
+  request.candidate =
+      fault.candidate.empty() ? models::nobody : world_.find_member(fault.candidate);
+  models::RestListener& rest = world_.member(leader).patroni.rest();
+  const auto reply = co_await sim::call(group_, rest, request, 60s);
+  static_cast<void>(reply);  // the outcome shows in the world
+}
+
+sim::Task<> FaultInjector::inject(const FaultSpec fault) {
+  sim::Network& network = world_.sim().network();
+  const MemberSet targets = members_of(fault.on);
+  std::vector<Member*> members;
+  for (MemberId id = 0; id < world_.members(); ++id) {
+    if (contains(targets, id)) members.push_back(&world_.member(id));
+  }
+  note(fault,
+       members.size() == 1 ? std::string_view(members[0]->host.name()) : role_name(fault.on.role));
+  const Duration length = fault.length.value_or(sim::forever);
+  switch (fault.kind) {
+    case FaultKind::pod_delete:
+      for (Member* member : members) co_await pod_delete(fault, *member);
+      break;
+    case FaultKind::node_loss:
+    case FaultKind::standby_loss: {
+      const sim::HostSet hosts = hosts_of(fault.on);
+      for (Member* member : members) member->host.crash();
+      co_await bring_back(fault, hosts);
+      break;
+    }
+    case FaultKind::node_reboot:
+      for (Member* member : members) co_await node_reboot(fault, *member);
+      break;
+    case FaultKind::postmaster_kill:
+      for (Member* member : members) member->postgres.kill_postmaster();
+      break;
+    case FaultKind::backend_crash:
+      for (Member* member : members) member->postgres.crash_backend();
+      break;
+    case FaultKind::patroni_kill:
+      for (Member* member : members) member->group.kill();
+      co_await sim::sleep_for(length);
+      for (Member* member : members) member->patroni.start();
+      break;
+    case FaultKind::patroni_stop:
+      for (Member* member : members) member->patroni.sigterm();
+      co_await sim::sleep_for(length);
+      for (Member* member : members) member->patroni.start();
+      break;
+    case FaultKind::freeze: {
+      for (Member* member : members) {
+        if (fault.scope == FaultSpec::Scope::host) member->host.freeze();
+        if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().freeze();
+        if (fault.scope == FaultSpec::Scope::patroni) member->group.freeze();
+      }
+      co_await sim::sleep_for(length);
+      for (Member* member : members) {
+        if (fault.scope == FaultSpec::Scope::host) member->host.thaw();
+        if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().thaw();
+        if (fault.scope == FaultSpec::Scope::patroni) member->group.thaw();
+      }
+      break;
+    }
+    case FaultKind::partition:
+    case FaultKind::latency:
+    case FaultKind::packet_loss: {
+      const sim::HostSet on = hosts_of(fault.on);
+      const bool named = fault.from && fault.from->role != Target::Role::everyone_else;
+      const sim::HostSet others = named ? hosts_of(*fault.from) : world_.all_but(on);
+      const auto direction = fault.one_way ? sim::Direction::forward : sim::Direction::both;
+      const sim::FaultId id = fault.kind == FaultKind::partition
+                                  ? network.cut(on, others, direction)
+                              : fault.kind == FaultKind::latency
+                                  ? network.slow(on, others, fault.extra, direction)
+                                  : network.lose(on, others, fault.probability, direction);
+      co_await sim::sleep_for(length);
+      network.heal(id);
+      break;
+    }
+    case FaultKind::dcs_leader_kill: {
+      const std::size_t leader = world_.etcd().leader();
+      if (leader == models::Etcd::none) break;
+      world_.etcd().kill_member(leader);
+      co_await sim::sleep_for(length);
+      world_.etcd().start_member(leader);
+      break;
+    }
+    case FaultKind::dcs_quorum_loss: {
+      models::Etcd& etcd = world_.etcd();
+      const std::size_t lost = etcd.size() / 2 + etcd.size() % 2;
+      for (std::size_t i = 0; i < lost; ++i) etcd.kill_member(i);
+      co_await sim::sleep_for(length);
+      for (std::size_t i = 0; i < lost; ++i) etcd.start_member(i);
+      break;
+    }
+    case FaultKind::dcs_slow: {
+      models::Etcd& etcd = world_.etcd();
+      for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, fault.extra);
+      co_await sim::sleep_for(length);
+      for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, {});
+      break;
+    }
+    case FaultKind::dcs_no_space:
+      world_.etcd().set_no_space(true);
+      co_await sim::sleep_for(length);
+      world_.etcd().set_no_space(false);
+      break;
+    case FaultKind::disk_stall:
+      for (Member* member : members) member->disk.stall();
+      co_await sim::sleep_for(length);
+      for (Member* member : members) member->disk.resume();
+      break;
+    case FaultKind::disk_full:
+      for (Member* member : members) member->disk.set_full(true);
+      co_await sim::sleep_for(length);
+      for (Member* member : members) member->disk.set_full(false);
+      break;
+    case FaultKind::clock_jump:
+      for (Member* member : members) member->host.clock().jump(fault.jump);
+      break;
+    case FaultKind::az_loss: {
+      sim::HostSet hosts;
+      if (fault.on.role == Target::Role::zone) {
+        hosts = world_.zone_hosts(fault.on.name);
+      } else if (world_.leader() != models::nobody) {
+        hosts = world_.zone_hosts(world_.system().members[world_.leader()].zone);
+      }
+      // The observer is no part of the system: it measures from elsewhere.
+      const sim::HostSet observers = world_.client_hosts();
+      std::erase_if(hosts, [&observers](const sim::Host* host) {
+        return std::find(observers.begin(), observers.end(), host) != observers.end();
+      });
+      for (const sim::Host* host : hosts) const_cast<sim::Host*>(host)->crash();
+      co_await bring_back(fault, hosts);
+      break;
+    }
+    case FaultKind::pgbouncer_kill:
+      for (auto& pooler : world_.poolers()) pooler->kill();
+      co_await sim::sleep_for(length);
+      for (auto& pooler : world_.poolers()) pooler->start();
+      break;
+    case FaultKind::switchover:
+      co_await switchover(fault);
+      break;
+    case FaultKind::lag:
+      if (world_.leader() == models::nobody) break;
+      {
+        models::PostgresServer& primary = world_.member(world_.leader()).postgres;
+        primary.set_replication_bandwidth(std::max<std::uint64_t>(1, fault.bytes_per_second));
+        co_await sim::sleep_for(length);
+        primary.set_replication_bandwidth(world_.system().postgres.replication_bytes_per_second);
+      }
+      break;
+  }
+}
+
+}  // namespace predrill::harness

@@ -1,0 +1,70 @@
+// What happens to a world, and its undoing. Each fault takes the path of the real thing: what is
+// killed, what is told, what stays. Sources: reference of Patroni, PostgreSQL, Kubernetes as named
+// at the rules.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/engine/world.hpp"
+#include "harness/scenario.hpp"
+#include "sim/task.hpp"
+#include "sim/trace.hpp"
+
+namespace predrill::harness {
+
+struct FaultInfo {
+  FaultKind kind;
+  std::string_view name;   // in scenario files
+  std::string_view title;  // one line for a table
+  std::string_view path;   // what becomes of the leader key
+};
+std::span<const FaultInfo> fault_catalogue();
+const FaultInfo& info(FaultKind kind);
+
+/// Injects the faults of a scenario into a world, each at its time.
+class FaultInjector {
+ public:
+  FaultInjector(World& world, const std::vector<FaultSpec>& faults);
+  /// Draws the times and starts; `from` is the instant that a fault's time counts from.
+  void start(sim::Time from);
+  /// When the first fault will strike.
+  sim::Time earliest() const { return earliest_; }
+  /// When the first fault struck; time_max if none has yet.
+  sim::Time first_fault() const { return first_; }
+  /// The primary when the first fault struck.
+  models::MemberId primary_before() const { return primary_before_; }
+
+ private:
+  sim::Task<> inject_at(const std::size_t index, const sim::Duration delay);
+  sim::Task<> inject(const FaultSpec fault);
+  sim::Task<> pod_delete(const FaultSpec fault, Member& member);
+  sim::Task<> node_reboot(const FaultSpec fault, Member& member);
+  sim::Task<> recreate_pod(Member& member);
+  sim::Task<> bring_back(const FaultSpec fault, const sim::HostSet hosts);
+  sim::Task<> switchover(const FaultSpec fault);
+  models::MemberSet members_of(const Target& target);
+  sim::HostSet hosts_of(const Target& target);
+  void note(const FaultSpec& fault, std::string_view whom);
+  void boot(sim::Host& host);
+
+  World& world_;
+  const std::vector<FaultSpec>& faults_;
+  sim::Group& group_;
+  sim::Time first_ = sim::time_max;
+  sim::Time earliest_ = sim::time_max;
+  models::MemberId primary_before_ = models::nobody;
+  sim::Stream times_;
+  sim::Stream delays_;
+  sim::Stream choices_;
+};
+
+namespace fault_kinds {
+inline constexpr sim::Kind injected{"fault.injected", "FAULT {0:n} on {1:n}"};
+inline constexpr sim::Kind undone{"fault.undone", "fault {0:n} ends"};
+}  // namespace fault_kinds
+
+}  // namespace predrill::harness

@@ -1,0 +1,194 @@
+#include "harness/engine/rehearsal.hpp"
+
+#include <algorithm>
+
+#include "harness/engine/faults.hpp"
+
+namespace predrill::harness {
+
+using namespace std::chrono_literals;
+using sim::Distribution;
+using sim::Duration;
+
+namespace {
+
+constexpr Duration observed_after_fault = 2min;
+
+bool applies(FaultKind kind, const SystemSpec& system) {
+  const std::size_t members = system.members.size();
+  switch (kind) {
+    case FaultKind::pod_delete:
+      return system.kubernetes.present;
+    case FaultKind::pgbouncer_kill:
+      return system.pooler.has_value();
+    case FaultKind::standby_loss:
+    case FaultKind::switchover:
+    case FaultKind::lag:
+      return members > 1;
+    default:
+      return true;
+  }
+}
+
+FaultSpec usual(FaultKind kind, const SystemSpec& system) {
+  FaultSpec fault;
+  fault.kind = kind;
+  fault.at.delay = Distribution::uniform(0s, system.patroni.loop_wait);
+  switch (kind) {
+    case FaultKind::patroni_kill:
+    case FaultKind::patroni_stop:
+      fault.length = 60s;
+      break;
+    case FaultKind::freeze:
+    case FaultKind::partition:
+      fault.length = 60s;
+      break;
+    case FaultKind::latency:
+      fault.length = 60s;
+      fault.extra = Distribution::constant(Duration(100ms));
+      break;
+    case FaultKind::packet_loss:
+      fault.length = 60s;
+      fault.probability = 0.2;
+      break;
+    case FaultKind::dcs_leader_kill:
+      fault.length = 60s;
+      break;
+    case FaultKind::dcs_quorum_loss:
+      fault.length = 60s;
+      break;
+    case FaultKind::dcs_slow:
+      fault.length = 60s;
+      fault.extra = Distribution::constant(Duration(2s));
+      break;
+    case FaultKind::dcs_no_space:
+    case FaultKind::disk_stall:
+      fault.length = 30s;
+      break;
+    case FaultKind::clock_jump:
+      fault.jump = 60s;
+      break;
+    case FaultKind::standby_loss:
+      fault.on.role = Target::Role::sync_standby;
+      break;
+    case FaultKind::pgbouncer_kill:
+      fault.length = 5s;
+      break;
+    case FaultKind::lag:
+      fault.length = 60s;
+      fault.bytes_per_second = static_cast<std::uint64_t>(system.workload.wal_bytes_per_second / 2);
+      break;
+    default:
+      break;
+  }
+  return fault;
+}
+
+std::string value_of(const SystemSpec& system, std::string_view path) {
+  if (path == "patroni.ttl") return sim::to_text(system.patroni.ttl);
+  if (path == "patroni.loop_wait") return sim::to_text(system.patroni.loop_wait);
+  if (path == "patroni.retry_timeout") return sim::to_text(system.patroni.retry_timeout);
+  if (!system.pooler) return "";
+  const models::PgbouncerConfig& pooler = system.pooler->config;
+  if (path == "pgbouncer.server_connect_timeout") {
+    return sim::to_text(pooler.server_connect_timeout);
+  }
+  if (path == "pgbouncer.server_login_retry") return sim::to_text(pooler.server_login_retry);
+  return "";
+}
+
+// What decides how long a stage takes when this fault has struck (reference sections 1, 4).
+std::string_view setting_of(Stage stage, FaultKind kind, bool released) {
+  switch (stage) {
+    case Stage::detection:
+      switch (kind) {
+        case FaultKind::postmaster_kill:
+        case FaultKind::disk_full:
+          return "patroni.loop_wait";
+        case FaultKind::dcs_quorum_loss:
+          return "patroni.retry_timeout";
+        case FaultKind::standby_loss:
+          return "patroni.ttl";
+        case FaultKind::switchover:
+        case FaultKind::patroni_stop:
+          return "";
+        default:
+          return released ? "" : "patroni.ttl";
+      }
+    case Stage::election:
+      return "";  // REST polls of 2 s are fixed in Patroni
+    case Stage::promotion:
+      return kind == FaultKind::dcs_quorum_loss ? std::string_view("patroni.loop_wait") : "";
+    case Stage::routing:
+      return "";
+    case Stage::reconnection:
+      return "pgbouncer.server_connect_timeout";
+    case Stage::first_commit:
+      return "";
+  }
+  return "";
+}
+
+std::string_view fixed_reason(Stage stage, FaultKind kind) {
+  if (kind == FaultKind::dcs_quorum_loss && stage == Stage::election) {
+    return "the DCS without quorum";
+  }
+  if (kind == FaultKind::disk_stall) return "the stall itself";
+  switch (stage) {
+    case Stage::detection:
+      return "shutdown checkpoint and Patroni's 1 s polls";
+    case Stage::election:
+      return "Patroni's 2 s REST polls";
+    case Stage::promotion:
+      return "PostgreSQL's promotion or recovery";
+    case Stage::routing:
+      return "Kubernetes' endpoint programming";
+    case Stage::reconnection:
+      return "the pooler's reconnection";
+    case Stage::first_commit:
+      return "the client's own pace";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<ScenarioSpec> rehearsal_scenarios(const SystemSpec& system,
+                                              const std::vector<std::string>& only,
+                                              const std::vector<Objective>& objectives) {
+  std::vector<ScenarioSpec> scenarios;
+  for (const FaultInfo& fault : fault_catalogue()) {
+    const bool wanted =
+        only.empty() || std::find(only.begin(), only.end(), fault.name) != only.end();
+    if (!wanted || !applies(fault.kind, system)) continue;
+    ScenarioSpec scenario;
+    scenario.name = std::string(fault.name);
+    scenario.title = std::string(fault.title);
+    scenario.system = system;
+    scenario.faults = {usual(fault.kind, system)};
+    scenario.run_for = observed_after_fault;
+    scenario.path = system.pooler ? "pgbouncer" : "direct";
+    scenario.objectives = objectives;
+    scenarios.push_back(std::move(scenario));
+  }
+  return scenarios;
+}
+
+std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary) {
+  const auto stage = summary.dominating_stage();
+  if (!stage || scenario.faults.empty()) return "";
+  const auto released = summary.key_released();
+  const bool mostly_released = 2 * released.successes() > released.trials();
+  const std::string path(setting_of(*stage, scenario.faults.front().kind, mostly_released));
+  if (path.empty()) return std::string(fixed_reason(*stage, scenario.faults.front().kind));
+  std::string text = path.substr(path.find('.') + 1) + " " + value_of(scenario.system, path);
+  const auto origin = scenario.system.origins.find(path);
+  if (origin != scenario.system.origins.end() && origin->second.line > 0) {
+    const std::string& file = origin->second.file;
+    text +=
+        " (" + file.substr(file.rfind('/') + 1) + ":" + std::to_string(origin->second.line) + ")";
+  }
+  return text;
+}
+
+}  // namespace predrill::harness

@@ -1,0 +1,255 @@
+#include "harness/engine/run.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "harness/engine/faults.hpp"
+#include "harness/engine/world.hpp"
+
+namespace predrill::harness {
+
+using namespace std::chrono_literals;
+using models::MemberId;
+using sim::Duration;
+using sim::Time;
+
+namespace {
+
+Duration since_start(Time t) {
+  return t - Time{};
+}
+
+// Keeps what happens from the fault on.
+class Collector : public sim::TraceSink {
+ public:
+  explicit Collector(const FaultInjector& injector) : injector_(injector) {}
+  void on_record(const sim::Trace&, const sim::Record& record) override {
+    if (injector_.first_fault() != sim::time_max) records.push_back(record);
+  }
+  std::vector<sim::Record> records;
+
+ private:
+  const FaultInjector& injector_;
+};
+
+bool is(const sim::Record& record, std::string_view kind) {
+  return record.kind->name == kind;
+}
+
+// What ends which stage. The first that happens counts for detection, the last before the recovery
+// for the others: what was tried in vain belongs to the stage that finally succeeded.
+struct StageKind {
+  std::string_view kind;
+  Duration Milestones::*milestone;
+};
+constexpr std::array<StageKind, 15> stage_kinds = {{
+    {"patroni.leader_gone", &Milestones::detected},
+    {"patroni.crashed", &Milestones::detected},
+    {"dcs.leader_key_deleted", &Milestones::detected},
+    {"dcs.leader_key_expired", &Milestones::detected},
+    {"postgres.backend_crashed", &Milestones::detected},
+    {"patroni.dcs_error", &Milestones::detected},
+    {"patroni.sync_lost", &Milestones::detected},
+    {"patroni.switchover", &Milestones::detected},
+    {"dcs.leader_key_created", &Milestones::elected},
+    {"patroni.acquired", &Milestones::elected},
+    {"patroni.promoting_had_lock", &Milestones::elected},
+    {"patroni.starting_primary", &Milestones::elected},
+    {"postgres.promotion_finished", &Milestones::writable},
+    {"postgres.ready", &Milestones::writable},
+    {"kubernetes.rules_changed", &Milestones::routed},
+}};
+
+Milestones milestones_of(const std::vector<sim::Record>& records, Time fault, Duration rto) {
+  Milestones m;
+  m.fault = since_start(fault);
+  const Time end = fault + rto;
+  for (const sim::Record& record : records) {
+    if (record.at > end) break;
+    for (const StageKind& stage : stage_kinds) {
+      if (!is(record, stage.kind)) continue;
+      Duration& at = m.*stage.milestone;
+      const bool first_counts = stage.milestone == &Milestones::detected;
+      if (!first_counts || at == sim::forever) at = since_start(record.at);
+    }
+    const bool routed_or_direct = m.writable != sim::forever;
+    if (is(record, "pgbouncer.server_connected") && routed_or_direct &&
+        (m.reconnected == sim::forever || m.reconnected < std::max(m.writable, m.routed))) {
+      m.reconnected = since_start(record.at);
+    }
+  }
+  return m;
+}
+
+// The names that `observed` lines of scenarios refer to.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> milestone_names = {{
+    {"fault.injected", "fault"},
+    {"patroni.sigterm", "sigterm"},
+    {"postgres.sessions_ended", "sessions_ended"},
+    {"patroni.key_released", "key_released"},
+    {"dcs.leader_key_expired", "key_expired"},
+    {"patroni.leader_gone", "leader_gone"},
+    {"dcs.leader_key_created", "key_acquired"},
+    {"patroni.promoting", "promotion_decided"},
+    {"postgres.promotion_started", "promotion_started"},
+    {"postgres.promotion_finished", "promotion_finished"},
+    {"kubernetes.rules_changed", "route_changed"},
+    {"pgbouncer.server_connected", "pooler_connected"},
+    {"pgbouncer.login_works", "pooler_recovered"},
+    {"patroni.started", "patroni_started"},
+    {"postgres.walreceiver_started", "streaming_again"},
+    {"patroni.sync_assigned", "sync_assigned"},
+    {"postgres.ready_read_only", "standby_ready"},
+}};
+
+// The first occurrence of each after the fault; streaming only of the former primary.
+std::vector<NamedTime> named_milestones(const sim::Trace& trace,
+                                        const std::vector<sim::Record>& records, Time fault,
+                                        std::string_view former_primary) {
+  std::vector<NamedTime> found;
+  const auto has = [&found](std::string_view name) {
+    return std::any_of(found.begin(), found.end(),
+                       [name](const NamedTime& m) { return m.name == name; });
+  };
+  for (const sim::Record& record : records) {
+    for (const auto& [kind, name] : milestone_names) {
+      if (!is(record, kind) || has(name)) continue;
+      const bool of_former_only =
+          name == "streaming_again" || name == "standby_ready" || name == "patroni_started";
+      if (of_former_only &&
+          trace.entity_name(record.entity).find(former_primary) == std::string::npos) {
+        continue;
+      }
+      found.push_back({std::string(name), record.at - fault});
+    }
+  }
+  return found;
+}
+
+// Outages of the background load: times without an acknowledged write, from the ledger. Exact, and
+// independent of any client.
+PathMeasures database_outage(World& world, Time fault, Time until) {
+  for (MemberId id = 0; id < world.members(); ++id) world.member(id).postgres.settle_ledger();
+  std::vector<models::AcknowledgedFlow> flows = world.ledger().flows();
+  std::sort(flows.begin(), flows.end(),
+            [](const auto& a, const auto& b) { return a.from < b.from; });
+  constexpr Duration shortest = 100ms;
+  PathMeasures measures;
+  Time covered = fault;
+  const auto gap = [&](Time from, Time to, bool open) {
+    measures.outages.push_back({since_start(from), since_start(to), open});
+    measures.downtime += to - from;
+    measures.rto = to - fault;
+    measures.censored = open;
+  };
+  for (const models::AcknowledgedFlow& flow : flows) {
+    if (flow.to <= covered) continue;
+    if (flow.from > covered + shortest) gap(covered, flow.from, false);
+    covered = flow.to;
+  }
+  if (until > covered + shortest) gap(covered, until, true);
+  return measures;
+}
+
+MemberId survivor_of(World& world) {
+  const MemberId leader = world.leader();
+  if (leader != models::nobody && world.member(leader).postgres.accepts_writes()) return leader;
+  for (MemberId id = 0; id < world.members(); ++id) {
+    if (world.member(id).postgres.accepts_writes()) return id;
+  }
+  return models::nobody;
+}
+
+void measure_loss(RunMeasures& run, World& world, Time fault) {
+  const MemberId survivor = survivor_of(world);
+  if (survivor != models::nobody) {
+    models::PostgresServer& server = world.member(survivor).postgres;
+    const models::Loss loss = world.ledger().lost(server.history(), server.flushed());
+    run.loss = {loss.rows, loss.bytes, loss.age_at(fault)};
+  }
+  const models::DualWriters dual = world.ledger().dual_writers(1ms);
+  run.dual_writers = {dual.overlap, dual.writes};
+}
+
+void measure(RunOutcome& outcome, World& world, const ScenarioSpec& scenario, Time fault,
+             MemberId old_primary, const std::vector<sim::Record>& records) {
+  RunMeasures& run = outcome.measures;
+  const Time until = world.sim().now();
+  models::Journal& journal = outcome.journal;
+  journal = std::move(world.journal());
+  journal.observed_until = since_start(until).count();
+  const Duration threshold = outage_threshold(scenario.system.probe.interval);
+  for (std::size_t i = 0; i < journal.paths.size(); ++i) {
+    const auto path = static_cast<std::uint16_t>(i);
+    run.paths.push_back({journal.paths[i],
+                         measure_path(journal, path, since_start(fault), threshold),
+                         count_errors(journal, path, since_start(fault))});
+  }
+  run.paths.push_back({"database", database_outage(world, fault, until), {}});
+  const PathRun* judged = run.find_path(scenario.path);
+  const Duration rto = (judged != nullptr ? *judged : run.paths.back()).measures.rto;
+  run.stages_of_path = cut(milestones_of(records, fault, rto), rto);
+  const MemberId leader = world.leader();
+  if (leader != old_primary && leader != models::nobody) {
+    run.new_primary = scenario.system.members[leader].name;
+  }
+  measure_loss(run, world, fault);
+  if (world.pgbouncer() == nullptr) return;
+  for (const models::PgbouncerPoolSample& sample : world.pgbouncer()->samples()) {
+    run.pool.push_back({sample.at - fault, sample.row.cl_active, sample.row.cl_waiting,
+                        sample.row.sv_active, sample.row.sv_idle});
+  }
+}
+
+}  // namespace
+
+RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
+  RunOutcome outcome;
+  outcome.measures.seed = options.seed;
+  World world(scenario.system, {.seed = options.seed, .shuffle_ties = options.shuffle_ties});
+  sim::Simulation& sim = world.sim();
+  if (options.sink != nullptr) sim.trace().attach(*options.sink);
+  if (!world.settle()) {
+    outcome.problem = "the system does not settle before the fault";
+    return outcome;
+  }
+  FaultInjector injector(world, scenario.faults);
+  Collector collector(injector);
+  sim.trace().attach(collector);
+  injector.start(sim.now());
+  constexpr Duration before = 5s;  // of measurement, so that the path is known to have worked
+  sim.run_until(std::max(sim.now(), injector.earliest() - before));
+  world.start_clients();
+  for (auto& pooler : world.poolers()) pooler->record_samples(1s);
+  sim.run_until(injector.earliest());
+  const Time fault = injector.first_fault();
+  if (fault == sim::time_max) {
+    outcome.problem = "no fault was injected";
+    return outcome;
+  }
+  RunMeasures& run = outcome.measures;
+  run.fault = since_start(fault);
+  const MemberId old_primary = injector.primary_before();
+  if (old_primary != models::nobody) {
+    outcome.old_primary = scenario.system.members[old_primary].name;
+  }
+  sim.run_until(fault + scenario.run_for);
+  sim.trace().detach(collector);
+
+  run.milestones = named_milestones(sim.trace(), collector.records, fault, outcome.old_primary);
+  run.key_released = std::any_of(run.milestones.begin(), run.milestones.end(),
+                                 [](const NamedTime& m) { return m.name == "key_released"; });
+  measure(outcome, world, scenario, fault, old_primary, collector.records);
+  if (options.timeline) {
+    for (const sim::Record& record : collector.records) {
+      outcome.timeline.push_back({record.at - fault, sim.trace().entity_name(record.entity),
+                                  sim.trace().describe(record), record.id, record.cause});
+    }
+  }
+  run.fingerprint = sim.fingerprint();
+  outcome.events = sim.events_executed();
+  return outcome;
+}
+
+}  // namespace predrill::harness

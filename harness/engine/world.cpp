@@ -1,0 +1,362 @@
+#include "harness/engine/world.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace predrill::harness {
+
+using namespace std::chrono_literals;
+using models::MemberId;
+using models::MemberSet;
+using sim::Duration;
+
+namespace {
+
+template <class Config>
+Config of_member(Config config, const SystemSpec& system, MemberId id) {
+  config.member = id;
+  config.name = system.members[id].name;
+  return config;
+}
+
+models::PatroniConfig patroni_of(const SystemSpec& system, MemberId id) {
+  models::PatroniConfig config = of_member(system.patroni, system, id);
+  config.tags = system.members[id].tags;
+  return config;
+}
+
+models::EtcdDcsConfig dcs_of(const SystemSpec& system) {
+  models::PatroniConfig patroni = system.patroni;
+  models::adjust(patroni);
+  models::EtcdDcsConfig config;
+  config.ttl = patroni.ttl;
+  config.loop_wait = patroni.loop_wait;
+  config.retry_timeout = patroni.retry_timeout;
+  config.reput_unconditionally = patroni.version == models::PatroniVersion::v3_0_2;
+  return config;
+}
+
+// Where the WAL stands when a run begins; only differences matter.
+constexpr models::Lsn wal_start{0x2A00000000};
+
+}  // namespace
+
+Member::Member(sim::Simulation& sim, const SystemSpec& system, MemberId id, models::Etcd& etcd,
+               models::ScopeId scope, models::Ledger& ledger)
+    : host(sim, system.members[id].name, sim.network().zone(system.members[id].zone)),
+      disk(host, system.members[id].name + "/disk", system.disk),
+      postgres(host, of_member(system.postgres, system, id), disk, &ledger,
+               system.postgres_timings),
+      group(host, "patroni"),
+      dcs(etcd, scope, id, group, dcs_of(system)),
+      patroni(group, patroni_of(system, id), dcs, postgres, system.patroni_timings) {
+  host.on_boot([this] { patroni.start(); });
+}
+
+World::World(const SystemSpec& system, const WorldOptions& options)
+    : system_(system), sim_({.seed = options.seed, .shuffle_ties = options.shuffle_ties}) {
+  build_network();
+  build_dcs();
+  build_members();
+  build_service();
+  build_haproxies();
+  build_poolers();
+  build_probers();
+  build_workload();
+}
+
+World::~World() {
+  sim_.shut_down();
+}
+
+void World::build_network() {
+  sim::Network& network = sim_.network();
+  for (const ZoneLatency& latency : system_.latencies) {
+    const sim::ZoneId a = network.zone(latency.a);
+    const sim::ZoneId b = network.zone(latency.b);
+    network.set_latency(a, b, latency.one_way);
+  }
+}
+
+sim::Host& World::add_host(std::string name, std::string_view zone) {
+  hosts_.push_back(std::make_unique<sim::Host>(sim_, std::move(name), sim_.network().zone(zone)));
+  zone_of_.emplace_back(zone, hosts_.back().get());
+  return *hosts_.back();
+}
+
+void World::build_dcs() {
+  for (const auto& [name, zone] : system_.dcs.members) {
+    etcd_hosts_.push_back(&add_host(name, zone));
+  }
+  etcd_ = std::make_unique<models::Etcd>(etcd_hosts_, system_.dcs.etcd);
+  std::vector<std::string> names;
+  for (const MemberSpec& member : system_.members) names.push_back(member.name);
+  scope_ = etcd_->add_scope(system_.name, names);
+}
+
+void World::build_members() {
+  std::vector<models::PostgresServer*> servers;
+  std::vector<models::Patroni*> patronis;
+  for (MemberId id = 0; id < system_.members.size(); ++id) {
+    members_.push_back(std::make_unique<Member>(sim_, system_, id, *etcd_, scope_, ledger_));
+    zone_of_.emplace_back(system_.members[id].zone, &members_.back()->host);
+    servers.push_back(&members_.back()->postgres);
+    patronis.push_back(&members_.back()->patroni);
+  }
+  const WorkloadSpec& load = system_.workload;
+  models::BackgroundLoad background;
+  if (!load.single_transactions && load.transactions_per_second > 0) {
+    const double writes = load.transactions_per_second * (1 - load.read_share);
+    background.rows_per_kilosecond = static_cast<std::uint64_t>(writes * 1000);
+    background.wal_bytes_per_row =
+        writes > 0 ? static_cast<std::uint64_t>(load.wal_bytes_per_second / writes) : 0;
+  }
+  for (auto& member : members_) {
+    member->postgres.set_members(servers);
+    member->postgres.initialize(wal_start);
+    if (background.rows_per_kilosecond > 0) member->postgres.set_background(background);
+    member->patroni.set_members(patronis);
+    member->patroni.set_observer(this);
+    member->address = book_.add(member->postgres.sql());
+  }
+}
+
+// Zalando's master service: with an etcd DCS spilo's callback moves the endpoints after promotion.
+void World::build_service() {
+  if (system_.service.kind == ServiceSpec::Kind::none) return;
+  // A regional service: no zone's loss takes it away.
+  hosts_.push_back(
+      std::make_unique<sim::Host>(sim_, "kubernetes", sim_.network().zone(system_.probe.zone)));
+  sim::Host& control_plane = *hosts_.back();
+  models::KubernetesServiceConfig config;
+  config.name = system_.name;
+  config.selector = system_.service.kind == ServiceSpec::Kind::pod_labels
+                        ? models::KubernetesServiceConfig::Selector::pod_labels
+                        : models::KubernetesServiceConfig::Selector::none;
+  service_ = std::make_unique<models::KubernetesService>(control_plane, book_, config);
+}
+
+void World::build_haproxies() {
+  if (!system_.haproxy) return;
+  for (std::size_t i = 0; i < system_.haproxy->zones.size(); ++i) {
+    sim::Host& host = add_host("haproxy-" + std::to_string(i), system_.haproxy->zones[i]);
+    models::HaproxyConfig config = system_.haproxy->config;
+    config.name = host.name();
+    std::vector<models::HaproxyServer> servers;
+    for (auto& member : members_) {
+      servers.push_back({member->postgres.member(), member->host.name(), &member->postgres.sql(),
+                         &member->patroni.rest()});
+    }
+    haproxies_.push_back(std::make_unique<models::Haproxy>(host, config, servers));
+    haproxy_addresses_.push_back(book_.add(haproxies_.back()->listener(0)));
+    host.on_boot([haproxy = haproxies_.back().get()] { haproxy->start(); });
+  }
+}
+
+void World::build_poolers() {
+  if (!system_.pooler) return;
+  std::vector<models::HostSpec> hosts;
+  if (system_.pooler->target == PoolerSpec::Target::haproxy) {
+    for (const models::Address address : haproxy_addresses_) {
+      hosts.push_back(models::HostSpec::of(address));
+    }
+  } else if (service_) {
+    hosts.push_back(models::HostSpec::of(service_->address()));
+  } else {
+    for (auto& member : members_) {
+      hosts.push_back(models::HostSpec::of(member->address, member->postgres.member()));
+    }
+  }
+  for (std::size_t i = 0; i < system_.pooler->zones.size(); ++i) {
+    sim::Host& host = add_host("pgbouncer-" + std::to_string(i), system_.pooler->zones[i]);
+    models::PgbouncerConfig config = system_.pooler->config;
+    config.name = host.name();
+    if (config.databases.empty()) config.databases.emplace_back();
+    for (models::PgbouncerDatabase& database : config.databases) database.host = hosts;
+    if (service_) service_->add_node(host);
+    poolers_.push_back(std::make_unique<models::Pgbouncer>(host, book_, config));
+    pooler_addresses_.push_back(book_.add(poolers_.back()->listener()));
+    host.on_boot([pooler = poolers_.back().get()] { pooler->start(); });
+  }
+}
+
+// Each path of the journal; all probers share a host and differ in phase.
+void World::add_prober(sim::Host& host, std::string path, std::vector<models::HostSpec> hosts,
+                       bool write) {
+  models::ProberConfig config;
+  config.path = std::move(path);
+  config.write = write;
+  config.interval = system_.probe.interval;
+  config.offset = sim_.stream(config.path, "phase").uniform(Duration{}, config.interval);
+  config.target.connect_timeout = system_.probe.timeout;
+  // Each host may take its connection time-out before the last one is asked.
+  config.timeout = system_.probe.timeout * static_cast<std::int64_t>(hosts.size());
+  if (write && hosts.size() > 1) {
+    config.target.target_session_attrs = models::TargetSessionAttrs::read_write;
+  }
+  config.target.host = std::move(hosts);
+  probers_.push_back(
+      std::make_unique<models::Prober>(host, book_, nullptr, std::move(config), journal_));
+}
+
+void World::build_probers() {
+  sim::Host& host = add_host("prober", system_.probe.zone);
+  client_hosts_.push_back(&host);
+  if (service_) service_->add_node(host);
+  if (!pooler_addresses_.empty()) {
+    add_prober(host, "pgbouncer", {models::HostSpec::of(pooler_addresses_.front())}, true);
+  }
+  if (!haproxy_addresses_.empty()) {
+    add_prober(host, "haproxy", {models::HostSpec::of(haproxy_addresses_.front())}, true);
+  }
+  std::vector<models::HostSpec> all;
+  for (auto& member : members_) {
+    all.push_back(models::HostSpec::of(member->address, member->postgres.member()));
+  }
+  add_prober(host, "direct", all, true);
+  for (auto& member : members_) {
+    add_prober(host, "read:" + member->host.name(),
+               {models::HostSpec::of(member->address, member->postgres.member())}, false);
+  }
+}
+
+void World::build_workload() {
+  const WorkloadSpec& load = system_.workload;
+  if (!load.single_transactions || load.transactions_per_second <= 0) return;
+  sim::Host& host = add_host("application", system_.probe.zone);
+  models::WorkloadConfig config;
+  config.sessions = load.connections;
+  const double writes = load.transactions_per_second * (1 - load.read_share);
+  config.between = sim::Distribution::exponential(
+      Duration(static_cast<std::int64_t>(1e9 / load.transactions_per_second)));
+  config.read_permille = static_cast<std::uint32_t>(load.read_share * 1000);
+  config.read_time = load.read_time;
+  config.write_time = load.write_time;
+  config.wal_bytes =
+      writes > 0 ? static_cast<std::uint32_t>(load.wal_bytes_per_second / writes) : 0;
+  config.follow_writes = true;
+  config.retry.attempts = load.attempts;
+  config.retry.backoff = models::RetryPolicy::Backoff::drawn;
+  config.retry.pause = load.back_off;
+  if (!pooler_addresses_.empty()) {
+    config.target.host = {models::HostSpec::of(pooler_addresses_.front())};
+  } else {
+    for (auto& member : members_) {
+      config.target.host.push_back(
+          models::HostSpec::of(member->address, member->postgres.member()));
+    }
+    config.target.target_session_attrs = models::TargetSessionAttrs::read_write;
+  }
+  workload_ = std::make_unique<models::Workload>(host, book_, nullptr, std::move(config));
+}
+
+// The leader first; the synchronous standby is the first that Patroni sees streaming.
+bool World::settle() {
+  etcd_->start(system_.dcs.leader);
+  std::vector<MemberId> order = {initial_primary()};
+  if (system_.sync) order.push_back(static_cast<MemberId>(*system_.sync));
+  for (MemberId id = 0; id < members_.size(); ++id) {
+    if (std::find(order.begin(), order.end(), id) == order.end()) order.push_back(id);
+  }
+  for (const MemberId id : order) {
+    members_[id]->patroni.start();
+    sim_.run_for(12s);  // a cycle and more, so that the next one comes after it
+  }
+  if (service_) {
+    models::AddressList primary;
+    primary.add(members_[initial_primary()]->address);
+    service_->start(primary);
+  }
+  for (auto& haproxy : haproxies_) haproxy->start();
+  for (auto& pooler : poolers_) pooler->start();
+  for (int i = 0; i < 30 && !settled(); ++i) sim_.run_for(10s);
+  for (auto& member : members_) member->postgres.assume_steady_state();
+  return settled();
+}
+
+bool World::settled() const {
+  const MemberId primary = initial_primary();
+  if (leader() != primary || primaries() != models::only(primary)) return false;
+  const models::ReplicationView view = members_[primary]->postgres.pg_stat_replication();
+  for (MemberId id = 0; id < members_.size(); ++id) {
+    if (id == primary) continue;
+    const models::ReplicationRow* row = view.find(id);
+    if (row == nullptr || !row->streaming) return false;
+  }
+  return !system_.patroni.synchronous_mode || sync_standbys() != 0;
+}
+
+void World::start_clients() {
+  for (auto& prober : probers_) prober->start();
+  if (workload_) workload_->start();
+}
+
+// Patroni's on_role_change callback: a child of Patroni that waits for the end of recovery and then
+// writes the label and the endpoints.
+void World::on_promote(MemberId member) {
+  if (service_) members_[member]->group.spawn(role_callback(member));
+}
+
+sim::Task<> World::role_callback(MemberId member) {
+  models::PostgresServer& postgres = members_[member]->postgres;
+  for (int i = 0; i < 60 && !postgres.accepts_writes(); ++i) {
+    co_await sim::sleep_for(500ms);  // on_role_change.sh polls pg_is_in_recovery()
+  }
+  if (!postgres.accepts_writes()) co_return;
+  models::AddressList primary;
+  primary.add(members_[member]->address);
+  service_->select(primary);
+}
+
+MemberSet World::sync_standbys() const {
+  return etcd_->store().get(scope_, {models::EtcdKey::sync, models::nobody}).value.members;
+}
+
+MemberSet World::primaries() const {
+  MemberSet set = 0;
+  for (const auto& member : members_) {
+    if (member->postgres.accepts_writes()) set |= models::only(member->postgres.member());
+  }
+  return set;
+}
+
+MemberId World::find_member(std::string_view name) const {
+  for (std::size_t id = 0; id < members_.size(); ++id) {
+    if (system_.members[id].name == name) return static_cast<MemberId>(id);
+  }
+  return models::nobody;
+}
+
+sim::HostSet World::member_hosts(MemberSet set) {
+  sim::HostSet hosts;
+  for (auto& member : members_) {
+    if (models::contains(set, member->postgres.member())) hosts.push_back(&member->host);
+  }
+  return hosts;
+}
+
+sim::HostSet World::dcs_hosts() {
+  return {etcd_hosts_.begin(), etcd_hosts_.end()};
+}
+
+sim::HostSet World::client_hosts() {
+  return {client_hosts_.begin(), client_hosts_.end()};
+}
+
+sim::HostSet World::zone_hosts(std::string_view zone) {
+  sim::HostSet hosts;
+  for (const auto& [name, host] : zone_of_) {
+    if (name == zone) hosts.push_back(host);
+  }
+  return hosts;
+}
+
+sim::HostSet World::all_but(const sim::HostSet& set) {
+  sim::HostSet hosts;
+  for (const sim::Host* host : sim_.hosts()) {
+    if (std::find(set.begin(), set.end(), host) == set.end()) hosts.push_back(host);
+  }
+  return hosts;
+}
+
+}  // namespace predrill::harness
