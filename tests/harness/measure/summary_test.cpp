@@ -221,3 +221,31 @@ TEST_CASE("modes: three of them", "[measure]") {
   CHECK(modes[1].min == Duration(5s).count());
   CHECK(modes[2].min == Duration(30s).count());
 }
+
+TEST_CASE("modes: one is hardly ever taken for two", "[measure]") {
+  const std::uint32_t seed = 1009;
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const auto uniform = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
+  int split_even = 0;
+  int split_skewed = 0;
+  constexpr int trials = 400;
+  for (int i = 0; i < trials; ++i) {
+    Summary even;
+    Summary skewed;
+    const int n = 5 + 25 * (i % 20);
+    for (int k = 0; k < n; ++k) {
+      // Between 20 and 50 s; and a product of three, whose density falls steeply.
+      const double u = uniform();
+      const double v = uniform() * uniform() * uniform();
+      even.add(run(static_cast<std::uint64_t>(k),
+                   Duration(static_cast<int>(20e3 + 30e3 * u)) * 1'000'000));
+      skewed.add(run(static_cast<std::uint64_t>(k),
+                     Duration(static_cast<int>(1e3 + 60e3 * v)) * 1'000'000));
+    }
+    split_even += even.modes().size() > 1 ? 1 : 0;
+    split_skewed += skewed.modes().size() > 1 ? 1 : 0;
+  }
+  CHECK(split_even <= trials * 2 / 100);
+  CHECK(split_skewed <= trials * 5 / 100);
+}
