@@ -34,47 +34,39 @@ Simulation fresh_world() {
   return Simulation({.seed = 1});
 }
 
-// PHOLD: each event schedules one event for a random entity. An entity is a timer; the hop draws
-// the entity and the delay from one stream, as the peers' drivers do.
+// PHOLD: each event schedules one event for a random entity; both are drawn from one stream, as the
+// peers' drivers do. A message is an event of its own and comes from the pool, like a packet of
+// sim/tcp.cpp; an entity counts what it receives.
 class Phold {
  public:
-  Phold(Simulation& sim, std::size_t n) {
+  Phold(Simulation& sim, std::size_t n) : group_(sim.world()), received_(n) {
+    messages_.reserve(n);
     for (std::size_t i = 0; i < n; ++i) {
-      entities_.emplace_back(*this, sim.world()).send(draw(generator_));
+      messages_.push_back(std::make_unique<Message>(*this));
+      send(*messages_.back());
     }
   }
 
  private:
-  // An entity may have several messages under way; each message is an event of its own.
-  struct Entity;
-  struct Hop : Event {
-    explicit Hop(Phold& p) : Event(&Hop::fire), phold(p) {}
-    static void fire(Event& event) {
-      auto& hop = static_cast<Hop&>(event);
-      hop.phold.hop(hop);
-    }
-    void schedule(Group& group, Duration delay) {
-      group.simulation().schedule(*this, group, group.now() + delay);
+  struct Message : Event, Pooled {
+    explicit Message(Phold& p) : Event(&Message::arrive), phold(p) {}
+    static void arrive(Event& event) {
+      auto& message = static_cast<Message&>(event);
+      ++message.phold.received_[message.target];
+      message.phold.send(message);
     }
     Phold& phold;
-    std::uint64_t target = 0;
+    std::uint32_t target = 0;
   };
-  struct Entity {
-    Entity(Phold& p, Group& g) : message(p), group(g) {}
-    void send(Duration delay) { message.schedule(group, delay); }
-    Hop message;
-    Group& group;
-    std::uint64_t received = 0;
-  };
-  void hop(Hop& message) {
-    Entity& target = entities_[message.target];
-    ++target.received;
-    message.target = generator_.below(static_cast<std::uint32_t>(entities_.size()));
-    message.schedule(target.group, draw(generator_));
+  void send(Message& message) {
+    message.target = generator_.below(static_cast<std::uint32_t>(received_.size()));
+    group_.simulation().schedule(message, group_, group_.now() + draw(generator_));
   }
 
   Generator generator_{1};
-  std::deque<Entity> entities_;
+  Group& group_;
+  std::vector<std::uint32_t> received_;
+  std::vector<std::unique_ptr<Message>> messages_;
 };
 
 void phold(benchmark::State& state) {

@@ -9,6 +9,7 @@ namespace predrill::sim {
 
 class Group;
 class Simulation;
+struct PromiseBase;
 
 class Event {
  public:
@@ -25,6 +26,8 @@ class Event {
   explicit Event(Fire fire, bool self_owned = false)
       : fire_(fire), self_owned_(self_owned ? 1 : 0) {}
   inline ~Event();  // cancels; defined in simulation.hpp
+
+  PromiseBase* waiter = nullptr;  // the coroutine that it resumes, if any; fetched ahead of time
 
  private:
   friend class Simulation;

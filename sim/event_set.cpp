@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
+
+#include "sim/large_memory.hpp"
 
 namespace predrill::sim {
 namespace {
@@ -20,7 +23,7 @@ constexpr unsigned bucket_bits_min = 4;
 constexpr unsigned bucket_bits_max = 12;  // more buckets would need more cache than they save
 constexpr unsigned window_bits = 2;  // a level reaches that many doublings past 7/8 of its keys
 constexpr std::size_t slab_chunks_min = 16;
-constexpr std::size_t slab_chunks_max = 4096;  // 1 MiB
+constexpr std::size_t slab_chunks_max = 32768;  // 8 MiB
 
 __extension__ using Packed = unsigned __int128;
 Packed packed(const EventKey& key) {
@@ -120,7 +123,9 @@ EventSet::EventSet()
   clear();
 }
 
-EventSet::~EventSet() = default;
+EventSet::~EventSet() {
+  for (Chunk* slab : slabs_) release_large(slab);
+}
 
 void EventSet::clear() {
   for (std::size_t i = 0; i <= depth_; ++i) {
@@ -171,8 +176,8 @@ std::size_t EventSet::Level::next_occupied(std::size_t from) const {
 
 void EventSet::allocate_slab() {
   slab_chunks_ = std::clamp(2 * slab_chunks_, slab_chunks_min, slab_chunks_max);
-  slabs_.emplace_back(new Chunk[slab_chunks_]);
-  for (std::size_t i = slab_chunks_; i-- > 0;) release(&slabs_.back()[i]);
+  slabs_.push_back(static_cast<Chunk*>(allocate_large(slab_chunks_ * sizeof(Chunk))));
+  for (std::size_t i = slab_chunks_; i-- > 0;) release(::new (slabs_.back() + i) Chunk);
 }
 
 void EventSet::add_chunk(Level& level, std::size_t index) {

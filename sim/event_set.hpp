@@ -71,17 +71,29 @@ class EventSet {
     return *head_;
   }
 
-  /// A hint for prefetching: calls f with up to n keys, in order, that follow the current minimum
-  /// as far as they are sorted already; perhaps with none.
-  template <class F>
-  void upcoming(std::size_t n, F&& f) const {
-    const auto sorted = static_cast<std::size_t>(tail_ - head_);
-    for (std::size_t i = 1; i <= n && i < sorted; ++i) f(head_[i]);
-  }
+  // Hints for prefetching.
 
-  /// The n-th key after the current minimum; null if it is not sorted yet. A hint for prefetching.
-  const EventKey* ahead(std::size_t n) const {
-    return n < static_cast<std::size_t>(tail_ - head_) ? head_ + n : nullptr;
+  /// pop() or peek() would sort the next bucket first; do it now. Precondition: !empty().
+  bool must_sort() const { return head_ == tail_; }
+  void sort_next() { refill(); }
+  /// How many keys are sorted, and the n-th of them.
+  std::size_t sorted() const { return static_cast<std::size_t>(tail_ - head_); }
+  const EventKey& ahead(std::size_t n) const { return head_[n]; }
+  /// Calls near(key) for keys, in no order, of the bucket that follows the sorted keys, far(key)
+  /// for those of the bucket after it, and prefetches the one after that; as far as they are known.
+  template <class Near, class Far>
+  void look_ahead(Near&& near, Far&& far) const {
+    const Level& level = levels_[depth_];
+    std::size_t index = level.next_occupied(level.current + 1);
+    if (index == level.bucket_count) return;
+    some_of(level.buckets[index], near);
+    index = level.next_occupied(index + 1);
+    if (index == level.bucket_count) return;
+    some_of(level.buckets[index], far);
+    index = level.next_occupied(index + 1);
+    if (index == level.bucket_count) return;
+    const Chunk* const chunk = chunk_of(level.buckets[index]);
+    for (std::size_t i = 0; i < Chunk::capacity; i += 4) __builtin_prefetch(&chunk->keys[i]);
   }
 
   /// Removes every key for which dead(key) holds; visits each pending key once.
@@ -154,6 +166,16 @@ class EventSet {
     free_ = chunk;
   }
   void allocate_slab();
+  // The keys of the last chunk of a bucket and of the first ones.
+  template <class F>
+  static void some_of(EventKey* behind_last, F& f) {
+    const Chunk* const last = chunk_of(behind_last);
+    for (const EventKey* key = last->keys; key != behind_last; ++key) f(*key);
+    const Chunk* chunk = last->next;
+    for (int i = 0; i < 3 && chunk != last; ++i, chunk = chunk->next) {
+      for (const EventKey& key : chunk->keys) f(key);
+    }
+  }
 
   void push_near(EventKey key);
   void insert_into_bottom(EventKey key);
@@ -180,7 +202,7 @@ class EventSet {
   std::size_t depth_ = 0;           // levels_[0 .. depth_] are in use
   std::size_t first_by_order_ = 0;  // the first of them that is by order; 0: none
   std::vector<Level> levels_;
-  std::vector<std::unique_ptr<Chunk[]>> slabs_;
+  std::vector<Chunk*> slabs_;
   std::size_t slab_chunks_ = 0;  // in the newest slab
   std::unique_ptr<EventKey[]> bottom_;
   std::unique_ptr<EventKey[]> stage_;

@@ -1,18 +1,15 @@
 #include "sim/frame_pool.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <vector>
 
-#include "sim/assert.hpp"
+#include "sim/large_memory.hpp"
 
 namespace predrill::sim {
 
 namespace {
-constexpr std::size_t huge_page = std::size_t{2} << 20;
 // Set by tests before any thread starts. NOLINTNEXTLINE(*-avoid-non-const-global-variables)
 unsigned char fill_byte = 0;
 }  // namespace
@@ -23,7 +20,7 @@ struct FramePool::Reserve {
   std::array<Block*, classes> heads{};
   std::vector<std::byte*> chunks;
   ~Reserve() {
-    for (std::byte* chunk : chunks) std::free(chunk);
+    for (std::byte* chunk : chunks) release_large(chunk);
   }
   static Reserve& instance() {
     static Reserve reserve;
@@ -31,16 +28,41 @@ struct FramePool::Reserve {
   }
 };
 
+// Hands what the thread leaves behind to the others.
+struct FramePool::Farewell {
+  ~Farewell() {
+    Reserve& reserve = Reserve::instance();
+    const std::lock_guard lock(reserve.mutex);
+    for (std::size_t i = 0; i < classes; ++i) {
+      while (Block* block = lists_.heads[i]) {
+        lists_.heads[i] = block->next;
+        block->next = reserve.heads[i];
+        reserve.heads[i] = block;
+      }
+    }
+  }
+};
+
 void FramePool::set_fill(unsigned char byte) {
   fill_byte = byte;
+  Reserve& reserve = Reserve::instance();
+  const std::lock_guard lock(reserve.mutex);
+  for (std::size_t i = 0; i < classes; ++i) {
+    for (Block* first : {lists_.heads[i], reserve.heads[i]}) {
+      for (Block* block = first; block != nullptr; block = block->next) {
+        std::memset(static_cast<void*>(block + 1), byte, i * granule - sizeof(Block));
+      }
+    }
+  }
 }
 
 std::size_t FramePool::blocks_taken() {
-  return lists().taken;
+  return lists_.taken;
 }
 
 void* FramePool::refill(std::size_t size_class) {
-  Lists& mine = lists();
+  Lists& mine = lists_;
+  static thread_local const Farewell farewell;
   Reserve& reserve = Reserve::instance();
   {
     const std::lock_guard lock(reserve.mutex);
@@ -59,31 +81,17 @@ void* FramePool::refill(std::size_t size_class) {
   return block;
 }
 
-// Chunks double up to 64 MiB; large ones ask for huge pages, because a run with many processes
-// otherwise spends its time on address translation.
+// Chunks double up to 64 MiB.
 void FramePool::take_chunk(Lists& mine) {
-  const std::size_t bytes = mine.next_chunk;
-  mine.next_chunk = std::min(bytes * 2, std::size_t{64} << 20);
-  auto* chunk = static_cast<std::byte*>(std::aligned_alloc(std::min(bytes, huge_page), bytes));
-  SIM_ASSERT(chunk != nullptr, "no memory for processes");
-  if (bytes >= huge_page) madvise(chunk, bytes, MADV_HUGEPAGE);
+  const std::size_t bytes =
+      std::clamp(2 * mine.chunk_bytes, std::size_t{64} << 10, std::size_t{64} << 20);
+  mine.chunk_bytes = bytes;
+  auto* chunk = static_cast<std::byte*>(allocate_large(bytes));
   Reserve& reserve = Reserve::instance();
   const std::lock_guard lock(reserve.mutex);
   reserve.chunks.push_back(chunk);
   mine.chunk = chunk;
   mine.chunk_end = chunk + bytes;
-}
-
-FramePool::Lists::~Lists() {
-  Reserve& reserve = Reserve::instance();
-  const std::lock_guard lock(reserve.mutex);
-  for (std::size_t i = 0; i < classes; ++i) {
-    while (Block* block = heads[i]) {
-      heads[i] = block->next;
-      block->next = reserve.heads[i];
-      reserve.heads[i] = block;
-    }
-  }
 }
 
 }  // namespace predrill::sim

@@ -16,7 +16,7 @@ class FramePool {
     const std::size_t size_class = (bytes + granule - 1) / granule;
     if (size_class >= classes) [[unlikely]]
       return ::operator new(bytes);
-    Block*& head = lists().heads[size_class];
+    Block*& head = lists_.heads[size_class];
     if (head == nullptr) [[unlikely]]
       return refill(size_class);
     Block* block = head;
@@ -30,37 +30,35 @@ class FramePool {
       ::operator delete(memory);
       return;
     }
-    Block*& head = lists().heads[size_class];
+    Block*& head = lists_.heads[size_class];
     head = ::new (memory) Block{head};
   }
 
   /// Blocks taken from the system by this thread so far (for tests: flat when warm).
   static std::size_t blocks_taken();
 
-  /// New blocks are filled with this byte (tests: a run must not depend on old memory).
+  /// Fills what is free, and new blocks, with this byte (tests: a run must not depend on old
+  /// memory).
   static void set_fill(unsigned char byte);
 
  private:
-  static constexpr std::size_t granule = 32;
-  static constexpr std::size_t classes = 64;  // up to 2 KiB
+  static constexpr std::size_t granule = 64;  // a cache line
+  static constexpr std::size_t classes = 33;  // up to 2 KiB
 
   struct Block {
     Block* next;
   };
   struct Lists {
-    std::array<Block*, classes> heads{};
-    std::byte* chunk = nullptr;  // not yet cut: [chunk, chunk_end)
-    std::byte* chunk_end = nullptr;
-    std::size_t next_chunk = std::size_t{64} << 10;
-    std::size_t taken = 0;
-    ~Lists();
+    std::array<Block*, classes> heads;
+    std::byte* chunk;  // not yet cut: [chunk, chunk_end)
+    std::byte* chunk_end;
+    std::size_t chunk_bytes;  // of the newest
+    std::size_t taken;
   };
   struct Reserve;
+  struct Farewell;
 
-  static Lists& lists() {
-    static thread_local Lists instance;
-    return instance;
-  }
+  static inline constinit thread_local Lists lists_{};
   static void* refill(std::size_t size_class);
   static void take_chunk(Lists& mine);
 };

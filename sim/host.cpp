@@ -39,6 +39,7 @@ Group::Group(Host& host, std::string_view name)
 }
 
 Group::~Group() {
+  unpark();  // so that what has been cancelled since is not counted for ever
   kill();
   auto& groups = host_.groups_;
   groups.erase(std::remove(groups.begin(), groups.end(), this), groups.end());

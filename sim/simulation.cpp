@@ -10,6 +10,7 @@ namespace predrill::sim {
 namespace {
 constexpr std::uint64_t slot_mask = (1ULL << 24) - 1;
 constexpr std::uint64_t sequence_bits = 40;
+constexpr std::size_t small_bucket = 64;  // keys; the lead of the prefetches in a larger one
 }  // namespace
 
 Simulation::Simulation(const SimulationOptions& options) : options_(options), ring_(64) {
@@ -24,12 +25,13 @@ Simulation::~Simulation() {
 void Simulation::shut_down() {
   if (ended_) return;
   ended_ = true;
+  const AssertionScope scope(*this);
   const std::vector<Host*> hosts = hosts_;
   for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) (*host)->crash();
   bury();
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].order == 0 || slots_[slot].event->self_owned_ == 0) continue;
-    Event& event = *slots_[slot].event;
+    if (slots_[slot].order == 0 || slots_[slot].event().self_owned_ == 0) continue;
+    Event& event = slots_[slot].event();
     cancel(event);
     event.fire_(event);
   }
@@ -46,21 +48,41 @@ Host* Simulation::find_host(std::string_view name) const {
   return nullptr;
 }
 
-Stop Simulation::run_until(Time deadline) {
-  SIM_ASSERT(!ended_, "the run has been shut down");
-  stop_requested_ = false;
-  EventKey key;
-  while (next_key(deadline.time_since_epoch().count(), &key)) {
-    fire(key);
-    if (stop_requested_) return Stop::requested;
-    if (executed_ >= options_.events_max) return Stop::event_budget;
+const Group* Simulation::running_group() const {
+  return running_ == nullptr ? nullptr : running_->group;
+}
+
+inline void Simulation::prefetch_slot(const EventKey& key) const {
+  __builtin_prefetch(&slots_[key.order & slot_mask]);
+}
+
+inline void Simulation::prefetch_event(const EventKey& key) const {
+  __builtin_prefetch(reinterpret_cast<const void*>(slots_[key.order & slot_mask].link));
+}
+
+inline void Simulation::prefetch_waiter(const EventKey& key) const {
+  const Slot& entry = slots_[key.order & slot_mask];
+  if (entry.order != key.order || entry.event().waiter == nullptr) return;
+  __builtin_prefetch(entry.event().waiter);
+  __builtin_prefetch(reinterpret_cast<const void*>(entry.link + 48));  // what follows the awaiter
+}
+
+// With many processes nearly every event is a cache miss: fetch the slots of those to come, later
+// the events themselves, then the coroutines that they resume; bucket by bucket, or, in a large
+// bucket, at a distance.
+void Simulation::look_ahead() const {
+  if (events_.sorted() > small_bucket) {
+    for (std::size_t i = 0; i < small_bucket; ++i) prefetch_slot(events_.ahead(i));
+    for (std::size_t i = 0; i < small_bucket / 2; ++i) prefetch_event(events_.ahead(i));
+    return;
   }
-  now_ = deadline;
-  return events_.empty() ? Stop::idle : Stop::deadline;
+  for (std::size_t i = 0; i < events_.sorted(); ++i) prefetch_waiter(events_.ahead(i));
+  events_.look_ahead([this](const EventKey& key) { prefetch_event(key); },
+                     [this](const EventKey& key) { prefetch_slot(key); });
 }
 
 // The smallest (time, order) key: of the ring, which holds what is due now, and of the set.
-bool Simulation::next_key(std::int64_t limit, EventKey* key) {
+[[gnu::always_inline]] inline bool Simulation::next_key(std::int64_t limit, EventKey* key) {
   if (ring_head_ != ring_tail_) {
     const std::uint64_t order = ring_[ring_head_ & (ring_.size() - 1)];
     const std::int64_t now = now_.time_since_epoch().count();
@@ -72,38 +94,33 @@ bool Simulation::next_key(std::int64_t limit, EventKey* key) {
     *key = {now, order};
     return true;
   }
-  if (events_.empty() || events_.peek().at > limit) return false;
+  if (events_.empty()) return false;
+  if (events_.must_sort()) [[unlikely]] {
+    events_.sort_next();
+    look_ahead();
+  }
+  if (events_.peek().at > limit) return false;
   *key = events_.pop();
-  prefetch();
+  if (events_.sorted() > small_bucket) {
+    prefetch_slot(events_.ahead(small_bucket));
+    prefetch_event(events_.ahead(small_bucket / 2));
+    prefetch_waiter(events_.ahead(small_bucket / 4));
+  }
   return true;
 }
 
-// With many processes nearly every event is a cache miss: fetch the slots of those to come, and a
-// little later the events themselves.
-void Simulation::prefetch() const {
-  if (const EventKey* far = events_.ahead(24)) {
-    __builtin_prefetch(&slots_[far->order & slot_mask]);
-  }
-  if (const EventKey* near = events_.ahead(12)) {
-    __builtin_prefetch(slots_[near->order & slot_mask].event);
-  }
-}
-
-void Simulation::fire(EventKey key) {
+[[gnu::always_inline]] inline void Simulation::fire(EventKey key) {
   const auto slot = static_cast<std::uint32_t>(key.order & slot_mask);
   Slot& entry = slots_[slot];
   if (entry.order != key.order) {
     --stale_;
     return;
   }
-  Event& event = *entry.event;
+  Event& event = entry.event();
   now_ = Time(Duration(key.at));
-  if (event.group_->frozen_ != 0) [[unlikely]] {
-    event.group_->parked_.push_back({slot, key.order, ++parked_});
-    return;
-  }
-  entry.order = 0;
-  free_slots_.push_back(slot);
+  if (event.group_->frozen_ != 0) [[unlikely]]
+    return park(event, key);
+  free_slot(entry, slot);
   event.slot_ = Event::no_slot;
   --live_;
   ++executed_;
@@ -113,6 +130,35 @@ void Simulation::fire(EventKey key) {
   event.fire_(event);
   if (chores_) after_resume();
   running_ = nullptr;
+}
+
+template <bool observed>
+Stop Simulation::run(std::int64_t deadline) {
+  EventKey key;
+  while (next_key(deadline, &key)) {
+    fire(key);
+    if constexpr (observed) {
+      if (observer_ != nullptr) observer_->on_event();
+    }
+    if (stop_requested_) return Stop::requested;
+    if (executed_ >= options_.events_max) return Stop::event_budget;
+  }
+  return live_ == 0 ? Stop::idle : Stop::deadline;
+}
+
+Stop Simulation::run_until(Time deadline) {
+  SIM_ASSERT(!ended_, "the run has been shut down");
+  const AssertionScope scope(*this);
+  stop_requested_ = false;
+  const std::int64_t limit = deadline.time_since_epoch().count();
+  const Stop why = observer_ == nullptr ? run<false>(limit) : run<true>(limit);
+  if (why == Stop::deadline || why == Stop::idle) now_ = deadline;
+  return why;
+}
+
+void Simulation::park(Event& event, EventKey key) {
+  const auto slot = static_cast<std::uint32_t>(key.order & slot_mask);
+  event.group_->parked_.push_back({slot, key.order, ++parked_});
 }
 
 // A finished task hands over to the one that awaited it from here, not from its own stack, so that
@@ -150,13 +196,12 @@ void Simulation::bury() {
 }
 
 void Simulation::cancel(Event& event) noexcept {
-  Slot& entry = slots_[event.slot_];
-  entry.order = 0;
-  free_slots_.push_back(event.slot_);
+  const std::uint32_t slot = event.slot_;
+  free_slot(slots_[slot], slot);
   event.slot_ = Event::no_slot;
   --live_;
   ++stale_;
-  if (stale_ > 2 * live_ + 1024) compact();
+  if (stale_ > 2 * live_ + stale_max_) compact();
 }
 
 void Simulation::compact() noexcept {
@@ -164,14 +209,13 @@ void Simulation::compact() noexcept {
   events_.compact(
       [this](EventKey key) { return slots_[key.order & slot_mask].order != key.order; });
   stale_ -= before - events_.size();
+  stale_max_ = stale_ + 1024;  // what is left waits in the ring or is parked
 }
 
 void Simulation::requeue(Event& event, Group& group, Time at, std::uint64_t order) {
   const auto slot = static_cast<std::uint32_t>(order & slot_mask);
-  SIM_ASSERT(!free_slots_.empty() && free_slots_.back() == slot,
-             "only the event that has just surfaced can be put back");
-  free_slots_.pop_back();
-  slots_[slot] = {order, &event};
+  SIM_ASSERT(free_slot_ == slot, "only the event that has just surfaced can be put back");
+  slots_[take_slot()].set(order, event);
   event.slot_ = slot & Event::no_slot;
   event.group_ = &group;
   ++live_;
@@ -180,21 +224,22 @@ void Simulation::requeue(Event& event, Group& group, Time at, std::uint64_t orde
 
 void Simulation::unpark(std::uint32_t slot, std::uint64_t order) {
   Slot& entry = slots_[slot];
-  if (entry.order != order) return;  // cancelled meanwhile
+  if (entry.order != order) {  // cancelled meanwhile
+    --stale_;
+    return;
+  }
   entry.order = next_order(slot);
   enqueue({now_.time_since_epoch().count(), entry.order});
 }
 
-std::uint32_t Simulation::grow_slots() {
+void Simulation::grow_slots() {
   const std::size_t old = slots_.size();
   const std::size_t size = std::max<std::size_t>(64, old * 2);
   SIM_ASSERT(size <= slot_mask + 1, "more than 16 million pending events");
-  slots_.resize(size, Slot{0, nullptr});
-  free_slots_.reserve(size);
-  for (std::size_t slot = size - 1; slot > old; --slot) {
-    free_slots_.push_back(static_cast<std::uint32_t>(slot));
+  slots_.resize(size);
+  for (std::size_t slot = size; slot-- > old;) {
+    if (slot != no_slot) free_slot(slots_[slot], static_cast<std::uint32_t>(slot));
   }
-  return static_cast<std::uint32_t>(old);
 }
 
 void Simulation::grow_ring() {

@@ -7,11 +7,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/assert.hpp"
 #include "sim/event.hpp"
 #include "sim/event_set.hpp"
+#include "sim/large_memory.hpp"
 #include "sim/random.hpp"
 #include "sim/time.hpp"
 #include "sim/trace.hpp"
@@ -28,6 +30,15 @@ struct SimulationOptions {
   std::uint64_t events_max = UINT64_MAX;  // a run that exceeds it stops with Stop::event_budget
   bool shuffle_ties = false;              // equal-time order drawn from the seed, to expose models
                                           // that depend on it
+};
+
+/// Told after every event: for checks of the kernel itself. It must not change the run.
+class EventObserver {
+ public:
+  virtual void on_event() = 0;
+
+ protected:
+  ~EventObserver() = default;
 };
 
 enum class Stop : std::uint8_t { deadline, idle, requested, event_budget };
@@ -62,11 +73,20 @@ class Simulation {
   void fork(std::uint64_t salt) { salt_ = salt; }
 
   Trace& trace() { return trace_; }
+  const Trace& trace() const { return trace_; }
   Network& network() { return *network_; }
   /// Processes that belong to no host: workloads, schedules of faults, measurements.
   Group& world();
   const std::vector<Host*>& hosts() const { return hosts_; }
   Host* find_host(std::string_view name) const;
+
+  /// A command that repeats this run, for the report of an internal error.
+  void set_how_to_repeat(std::string command) { how_to_repeat_ = std::move(command); }
+  const std::string& how_to_repeat() const { return how_to_repeat_; }
+  /// Whose process runs now; null outside of processes.
+  const Group* running_group() const;
+  /// At most one; null takes it away.
+  void set_observer(EventObserver* observer) { observer_ = observer; }
 
   /// Digest of all event times and trace records so far.
   std::uint64_t fingerprint() const { return digest_ ^ trace_.digest(); }
@@ -76,7 +96,7 @@ class Simulation {
     SIM_ASSERT(!event.pending(), "an event can be scheduled once at a time");
     const std::uint32_t slot = take_slot();
     const std::uint64_t order = next_order(slot);
-    slots_[slot] = {order, &event};
+    slots_[slot].set(order, event);
     event.slot_ = slot & Event::no_slot;
     event.group_ = &group;
     event.cause_ = trace_.cause();
@@ -97,18 +117,30 @@ class Simulation {
   friend struct Process;
 
   struct Slot {
-    std::uint64_t order;  // of the queued key that is valid for this slot; else stale
-    Event* event;
+    std::uint64_t order;  // of the queued key that is valid for this slot; 0: the slot is free
+    std::uintptr_t link;  // the event; of a free slot the next free one
+
+    Event& event() const { return *reinterpret_cast<Event*>(link); }
+    void set(std::uint64_t its_order, Event& event) {
+      order = its_order;
+      link = reinterpret_cast<std::uintptr_t>(&event);
+    }
   };
+  static constexpr std::uint32_t no_slot = Event::no_slot;
 
   std::uint32_t take_slot() {
-    if (free_slots_.empty()) [[unlikely]]
-      return grow_slots();
-    const std::uint32_t slot = free_slots_.back();
-    free_slots_.pop_back();
+    if (free_slot_ == no_slot) [[unlikely]]
+      grow_slots();
+    const std::uint32_t slot = free_slot_;
+    free_slot_ = static_cast<std::uint32_t>(slots_[slot].link);
     return slot;
   }
-  std::uint32_t grow_slots();
+  void free_slot(Slot& entry, std::uint32_t slot) noexcept {
+    entry.order = 0;
+    entry.link = free_slot_;
+    free_slot_ = slot;
+  }
+  void grow_slots();
   std::uint64_t next_order(std::uint32_t slot) {
     std::uint64_t sequence = sequence_++;
     if (options_.shuffle_ties) [[unlikely]]
@@ -131,8 +163,14 @@ class Simulation {
   }
   void grow_ring();
   bool next_key(std::int64_t limit, EventKey* key);
-  void prefetch() const;
+  void look_ahead() const;
+  void prefetch_slot(const EventKey& key) const;
+  void prefetch_event(const EventKey& key) const;
+  void prefetch_waiter(const EventKey& key) const;
+  template <bool observed>
+  Stop run(std::int64_t deadline);
   void fire(EventKey key);
+  void park(Event& event, EventKey key);
   void after_resume();
   void bury();
   void compact() noexcept;
@@ -146,8 +184,9 @@ class Simulation {
   std::uint32_t spawned_ = 0;  // numbers given to processes
   std::uint64_t digest_ = 0x9e3779b97f4a7c15ULL;
   std::uint64_t salt_ = 0;
-  std::size_t live_ = 0;   // scheduled and not cancelled
-  std::size_t stale_ = 0;  // cancelled keys still in the set or the ring
+  std::size_t live_ = 0;          // scheduled and not cancelled
+  std::size_t stale_ = 0;         // cancelled keys still in the set or the ring, or parked
+  std::size_t stale_max_ = 1024;  // so many are worth a search for those in the set
   bool ended_ = false;
   bool stop_requested_ = false;
   bool chores_ = false;  // something to do before the next event: finished or doomed processes
@@ -160,10 +199,12 @@ class Simulation {
   std::vector<std::uint64_t> ring_;  // events due now, in order of insertion
   std::size_t ring_head_ = 0;
   std::size_t ring_tail_ = 0;
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_slots_;
+  std::vector<Slot, LargeAllocator<Slot>> slots_;
+  std::uint32_t free_slot_ = no_slot;  // the first of a list
 
   Trace trace_;
+  EventObserver* observer_ = nullptr;
+  std::string how_to_repeat_;
   std::vector<Host*> hosts_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Host> nowhere_;

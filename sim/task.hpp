@@ -154,7 +154,7 @@ class [[nodiscard]] Task {
 class Wake : public Event {
  public:
   Wake() : Event(&Wake::fire) {}
-  PromiseBase* waiter = nullptr;
+  using Event::waiter;
 
  protected:
   explicit Wake(Fire fire_function) : Event(fire_function) {}

@@ -13,6 +13,19 @@ constexpr std::uint64_t fold(std::uint64_t digest, std::uint64_t value) {
   return digest ^ digest >> 32;
 }
 
+// "+00:01:12.345678901": hours, minutes, seconds since the start of the run.
+std::string timeline_text(Time at) {
+  const std::int64_t ns = at.time_since_epoch().count();
+  const std::int64_t s = ns / 1'000'000'000;
+  const auto digits = [](std::int64_t value, std::size_t width) {
+    std::string text = std::to_string(value);
+    if (text.size() < width) text.insert(0, width - text.size(), '0');
+    return text;
+  };
+  return "+" + digits(s / 3600, 2) + ":" + digits(s / 60 % 60, 2) + ":" + digits(s % 60, 2) + "." +
+         digits(ns % 1'000'000'000, 9);
+}
+
 std::string hexadecimal(std::uint64_t value) {
   constexpr const char* digits = "0123456789ABCDEF";
   std::string out;
@@ -45,16 +58,32 @@ std::uint32_t Trace::emit(Time now, EntityId entity, const Kind& kind, std::int6
   digest_ = fold(digest_, static_cast<std::uint64_t>(cause_));
   for (std::int64_t value : {a, b, c, d})
     digest_ = fold(digest_, static_cast<std::uint64_t>(value));
-  if (!sinks_.empty()) {
-    const Record record{now, id, cause_, entity, &kind, {a, b, c, d}};
-    for (TraceSink* sink : sinks_) sink->on_record(*this, record);
+  const Record record{now, id, cause_, entity, &kind, {a, b, c, d}};
+  if (latest_.size() < latest_max) {
+    latest_.push_back(record);
+  } else {
+    latest_[(id - 1) % latest_max] = record;
   }
+  for (TraceSink* sink : sinks_) sink->on_record(*this, record);
   cause_ = id;
   return id;
 }
 
 void Trace::detach(TraceSink& sink) {
   sinks_.erase(std::remove(sinks_.begin(), sinks_.end(), &sink), sinks_.end());
+}
+
+std::vector<Record> Trace::latest() const {
+  std::vector<Record> out = latest_;
+  const auto oldest = static_cast<std::ptrdiff_t>(count_ % latest_max);
+  if (out.size() == latest_max) std::rotate(out.begin(), out.begin() + oldest, out.end());
+  return out;
+}
+
+std::string Trace::line(const Record& record) const {
+  std::string sentence = describe(record);
+  if (sentence.empty()) sentence = record.kind->name;
+  return timeline_text(record.at) + " " + entity_name(record.entity) + " " + sentence;
 }
 
 std::string Trace::describe(const Record& record) const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -76,6 +77,11 @@ class Trace {
 
   /// The record as a sentence.
   std::string describe(const Record& record) const;
+  /// "+00:01:12.345678901 pg-0 became leader": a line of a timeline.
+  std::string line(const Record& record) const;
+
+  /// The last records, at most 40, oldest first: what an internal error prints.
+  std::vector<Record> latest() const;
 
  private:
   std::uint64_t digest_ = 0x2545f4914f6cdd1dULL;
@@ -85,6 +91,8 @@ class Trace {
   std::vector<std::uint64_t> name_hashes_;
   std::vector<std::uint32_t> by_name_;  // indices sorted by name
   std::vector<TraceSink*> sinks_;
+  static constexpr std::size_t latest_max = 40;
+  std::vector<Record> latest_;  // a ring: record `id` stands at (id - 1) % latest_max
 };
 
 }  // namespace predrill::sim

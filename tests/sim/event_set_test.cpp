@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/splitmix.hpp"
+
 namespace predrill::sim {
 namespace {
 
@@ -302,25 +304,37 @@ TEST_CASE("a cleared set starts again at time zero", "[event_set]") {
   REQUIRE(set.pop() == EventKey{3, 2});
 }
 
-TEST_CASE("upcoming and ahead name pending keys in order", "[event_set]") {
+TEST_CASE("what is said of the keys to come is true", "[event_set]") {
   EventSet set;
-  for (std::uint64_t i = 0; i < 100; ++i) set.push({static_cast<std::int64_t>(i * 10), i});
-  const EventKey first = set.peek();
-  std::size_t seen = 0;
-  set.upcoming(8, [&](const EventKey& key) {
-    ++seen;
-    CHECK(first < key);
-    CHECK(key.at == static_cast<std::int64_t>(key.order * 10));
-  });
-  REQUIRE(seen <= 8);
-  REQUIRE(set.ahead(0) != nullptr);
-  REQUIRE(*set.ahead(0) == first);
-  REQUIRE(set.ahead(100) == nullptr);
-  for (std::uint64_t i = 0; i < 100; ++i) {
-    const EventKey* const later = set.ahead(3);
-    if (later != nullptr) REQUIRE(later->order == i + 3);
-    REQUIRE(set.pop().order == i);
+  SplitMix random(7);
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    set.push({static_cast<std::int64_t>(random.below(1'000'000'000)), i});
   }
+  std::size_t seen_near = 0;
+  std::size_t seen_far = 0;
+  while (!set.empty()) {
+    if (!set.must_sort()) {
+      set.pop();
+      continue;
+    }
+    set.sort_next();
+    REQUIRE(set.sorted() > 0);
+    const EventKey last = set.ahead(set.sorted() - 1);
+    REQUIRE(set.ahead(0) == set.peek());
+    EventKey latest_near = last;
+    set.look_ahead(
+        [&](const EventKey& key) {
+          ++seen_near;
+          REQUIRE(last < key);
+          latest_near = std::max(latest_near, key);
+        },
+        [&](const EventKey& key) {
+          ++seen_far;
+          REQUIRE(latest_near < key);
+        });
+  }
+  CHECK(seen_near > 10'000);
+  CHECK(seen_far > 10'000);
 }
 
 }  // namespace
