@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <span>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -22,10 +23,13 @@
 #include "sim/sample.hpp"
 #include "sim/tally.hpp"
 #include "sim/tests_of_fit.hpp"
+#include "sim/trace_sinks.hpp"
+#include "tests/determinism/every_feature.hpp"
 
 namespace {
 
 using namespace predrill::sim;
+namespace every_feature = predrill::every_feature;
 
 struct Fingerprint {
   std::uint64_t value = 0;
@@ -122,16 +126,49 @@ std::uint64_t estimators() {
   return fingerprint.value;
 }
 
+/// Every feature of the kernel, and what the sinks write about it.
+std::uint64_t kernel() {
+  Fingerprint fingerprint;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Simulation sim({.seed = seed});
+    std::ostringstream text;
+    std::ostringstream lines;
+    std::ostringstream tracks;
+    TextTimeline timeline(text);
+    JsonLines json(lines);
+    PerfettoTrace perfetto(tracks);
+    sim.trace().attach(timeline);
+    sim.trace().attach(json);
+    sim.trace().attach(perfetto);
+    every_feature::World world(sim);
+    world.run(seed == 3 ? Duration(std::chrono::seconds(5)) : forever);
+    fingerprint.add(sim.fingerprint());
+    fingerprint.add(sim.events_executed());
+    for (const auto* out : {&text, &lines, &tracks}) fingerprint.add(stable_hash(out->str()));
+  }
+  return fingerprint.value;
+}
+
+std::uint64_t kernel_with_shuffled_ties() {
+  Fingerprint fingerprint;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    fingerprint.add(every_feature::fingerprint({.seed = seed, .shuffle_ties = true}));
+  }
+  return fingerprint.value;
+}
+
 struct Subject {
   const char* name;
   std::uint64_t (*fingerprint)();
 };
 
-constexpr std::array<Subject, 4> subjects = {{
+constexpr std::array<Subject, 6> subjects = {{
     {"streams", streams},
     {"elementary functions", elementary_functions},
     {"event set", event_set},
     {"estimators", estimators},
+    {"kernel", kernel},
+    {"kernel with shuffled ties", kernel_with_shuffled_ties},
 }};
 
 }  // namespace

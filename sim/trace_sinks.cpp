@@ -1,0 +1,155 @@
+#include "sim/trace_sinks.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <ostream>
+
+namespace predrill::sim {
+
+namespace {
+
+std::string number(std::int64_t value) {
+  return std::to_string(value);
+}
+
+// Nanoseconds as microseconds, the unit of the format: "12.345".
+std::string microseconds(Time at) {
+  const std::int64_t ns = at.time_since_epoch().count();
+  std::string fraction = std::to_string(ns % 1000);
+  fraction.insert(0, 3 - fraction.size(), '0');
+  return std::to_string(ns / 1000) + "." + fraction;
+}
+
+std::string values_of(const Record& record) {
+  std::string out = "[";
+  for (const std::int64_t value : record.values) {
+    if (out.size() > 1) out += ',';
+    out += number(value);
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+std::string json_quoted(std::string_view text) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+void RecordCollector::on_record(const Trace& /*trace*/, const Record& record) {
+  records_.push_back(record);
+}
+
+std::vector<Record> RecordCollector::of(const Kind& kind) const {
+  std::vector<Record> out;
+  std::copy_if(records_.begin(), records_.end(), std::back_inserter(out),
+               [&kind](const Record& record) { return record.kind == &kind; });
+  return out;
+}
+
+void TextTimeline::on_record(const Trace& trace, const Record& record) {
+  out_ << trace.line(record) << '\n';
+}
+
+void JsonLines::on_record(const Trace& trace, const Record& record) {
+  out_ << R"({"id":)" << record.id << R"(,"cause":)" << record.cause << R"(,"t_ns":)"
+       << number(record.at.time_since_epoch().count()) << R"(,"entity":)"
+       << json_quoted(trace.entity_name(record.entity)) << R"(,"kind":)"
+       << json_quoted(record.kind->name) << R"(,"values":)" << values_of(record) << R"(,"text":)"
+       << json_quoted(trace.describe(record)) << "}\n";
+}
+
+PerfettoTrace::PerfettoTrace(std::ostream& out) : out_(out) {
+  out_ << R"({"displayTimeUnit":"ms","traceEvents":[)";
+}
+
+PerfettoTrace::~PerfettoTrace() {
+  out_ << "\n]}\n";
+}
+
+void PerfettoTrace::declare_slice(const Kind& begin, const Kind& end, std::string_view label) {
+  slices_.push_back({&begin, &end, std::string(label)});
+}
+
+void PerfettoTrace::write(const std::string& object) {
+  out_ << (first_ ? "\n" : ",\n") << object;
+  first_ = false;
+}
+
+// The beginning of an object, left open: name, phase, time, process and thread. Entities are the
+// threads; 0 is not a thread.
+std::string PerfettoTrace::head(std::string_view name, std::string_view phase,
+                                const Place& place) const {
+  const auto entity = static_cast<std::uint32_t>(place.entity);
+  return R"({"name":)" + json_quoted(name) + R"(,"ph":)" + json_quoted(phase) + R"(,"ts":)" +
+         microseconds(place.at) + R"(,"pid":)" + number(tracks_[entity].component) + R"(,"tid":)" +
+         number(entity + 1);
+}
+
+PerfettoTrace::Track& PerfettoTrace::track_of(const Trace& trace, EntityId entity) {
+  const auto index = static_cast<std::uint32_t>(entity);
+  if (index >= tracks_.size()) tracks_.resize(index + 1);
+  Track& track = tracks_[index];
+  if (track.component != 0) return track;
+  const std::string& name = trace.entity_name(entity);
+  const std::string component = name.substr(0, name.find('/'));
+  const auto [place, made] =
+      components_.emplace(component, static_cast<std::uint32_t>(components_.size() + 1));
+  track.component = place->second;
+  const auto announce = [&](const char* what, const std::string& as) {
+    write(head(what, "M", {Time{}, entity}) + R"(,"args":{"name":)" + json_quoted(as) + "}}");
+  };
+  if (made) announce("process_name", component);
+  announce("thread_name", component == name ? name : name.substr(component.size() + 1));
+  return track;
+}
+
+void PerfettoTrace::begin_and_end(const Record& record, Track& track) {
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    const Slice& slice = slices_[i];
+    const auto open = std::find(track.open.begin(), track.open.end(), i);
+    // Asynchronous slices: they may overlap without lying inside each other.
+    const std::string id =
+        R"(,"cat":"slice","id":)" + number(static_cast<std::uint32_t>(record.entity) + 1) + "}";
+    if (open != track.open.end() && record.kind == slice.end) {
+      track.open.erase(open);
+      write(head(slice.label, "e", {record.at, record.entity}) + id);
+    } else if (open == track.open.end() && record.kind == slice.begin) {
+      track.open.push_back(i);
+      write(head(slice.label, "b", {record.at, record.entity}) + id);
+    }
+  }
+}
+
+void PerfettoTrace::on_record(const Trace& trace, const Record& record) {
+  Track& track = track_of(trace, record.entity);
+  begin_and_end(record, track);
+  if (places_.empty()) first_id_ = record.id;
+  places_.push_back({record.at, record.entity});
+  write(head(record.kind->name, "i", places_.back()) + R"(,"s":"t","args":{"text":)" +
+        json_quoted(trace.describe(record)) + R"(,"values":)" + values_of(record) + "}}");
+  if (record.cause < first_id_ || record.cause == 0) return;
+  const Place& from = places_[record.cause - first_id_];
+  if (from.entity == record.entity) return;
+  const std::string id = R"(,"cat":"cause","id":)" + number(record.id);
+  write(head("cause", "s", from) + id + "}");
+  write(head("cause", "f", places_.back()) + id + R"(,"bp":"e"})");
+}
+
+}  // namespace predrill::sim
