@@ -153,7 +153,8 @@ struct Waits {
   }
   Task<> in_race() {
     const Alive alive(living);
-    const auto first = co_await race(nap(living, 10s), number_after(living, 11s, 1));
+    [[maybe_unused]] const auto first =
+        co_await race(nap(living, 10s), number_after(living, 11s, 1));
     ++woken;
   }
   Task<> in_all_of() {
@@ -609,7 +610,7 @@ struct Steady {
       channel.try_send(i);
       signal.notify_all();
       co_await sleep_for(500us);
-      const auto first = co_await race(pause(1ms), pause(2ms));
+      [[maybe_unused]] const auto first = co_await race(pause(1ms), pause(2ms));
       [[maybe_unused]] const auto all = co_await all_of(pause(1ms), pause(2ms));
       [[maybe_unused]] const auto value = co_await with_timeout(1ms, pause(5ms));
     }
