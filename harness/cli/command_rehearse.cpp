@@ -121,6 +121,15 @@ int command_rehearse(const RehearseCommand& command) {
               static_cast<unsigned long long>(command.common.seed + runs - 1),
               scenarios.front().path.c_str());
   std::fputs(rehearsal_text(rows, style).c_str(), stdout);
+  const std::string limits = expiry_limits(*system, objectives);
+  if (!limits.empty()) {
+    std::fputs(
+        ("\n" + coloured("What no rehearsal can change", Colour::bold, style) + "\n").c_str(),
+        stdout);
+    for (const std::string& line : wrap(limits, style.width - 2)) {
+      std::printf("  %s\n", line.c_str());
+    }
+  }
   print_advice(scenarios, results, style);
   if (interrupted()) {
     std::fprintf(stderr, "predrill: interrupted; the table shows what was finished\n");

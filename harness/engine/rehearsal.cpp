@@ -191,4 +191,35 @@ std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary)
   return text;
 }
 
+// Key expiry: ttl - a + U(0, 0.5) with a in [0, loop_wait] (reference: etcd lease, HA loop), then
+// the race polls the dead member for 2 s (ha.py fetch_node_status), then promotion.
+std::string expiry_limits(const SystemSpec& system, const std::vector<Objective>& objectives) {
+  constexpr Duration poll = 2s;
+  constexpr Duration scan = 500ms;
+  constexpr Duration ttl_min = 20s;  // config.py since 3.2.0
+  models::PatroniConfig patroni = system.patroni;
+  models::adjust(patroni);
+  std::string text;
+  for (const Objective& objective : objectives) {
+    if (objective.measure != "rto") continue;
+    const auto bound = Duration(static_cast<std::int64_t>(objective.bound * 1e9));
+    const Duration worst = patroni.ttl + scan + poll;
+    if (bound >= worst) continue;
+    text += "When the primary's node dies the key has to expire: with ttl " +
+            sim::to_text(patroni.ttl) + " and loop_wait " + sim::to_text(patroni.loop_wait) +
+            " a new primary can begin its promotion " +
+            sim::to_text(patroni.ttl - patroni.loop_wait + poll) + " to " + sim::to_text(worst) +
+            " after the fault; the target is " + sim::to_text(bound) + ".";
+    if (!models::features(patroni.version).timeout_rule) continue;
+    if (bound < ttl_min + scan + poll) {
+      text +=
+          " No legal ttl meets it by expiry: Patroni 3.2.0 and later raise any ttl below 20 s "
+          "to 20 s. Only faults that let the old primary release its key can meet it.";
+    } else {
+      text += " A ttl of " + sim::to_text(bound - scan - poll) + " or less would.";
+    }
+  }
+  return text;
+}
+
 }  // namespace predrill::harness

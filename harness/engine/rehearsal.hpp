@@ -19,4 +19,8 @@ std::vector<ScenarioSpec> rehearsal_scenarios(const SystemSpec& system,
 /// "ttl 30 s (postgresql.yaml:93)".
 std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary);
 
+/// What the settings allow at best when the leader key has to expire, held against an objective on
+/// the RTO: sentences, empty where no such objective is missed by it.
+std::string expiry_limits(const SystemSpec& system, const std::vector<Objective>& objectives);
+
 }  // namespace predrill::harness

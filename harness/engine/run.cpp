@@ -97,10 +97,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> mileston
     {"kubernetes.rules_changed", "route_changed"},
     {"pgbouncer.server_connected", "pooler_connected"},
     {"pgbouncer.login_works", "pooler_recovered"},
-    {"patroni.started", "patroni_started"},
-    {"postgres.walreceiver_started", "streaming_again"},
+    {"patroni.started", "old_primary_started"},
+    {"postgres.walreceiver_started", "old_primary_streaming"},
     {"patroni.sync_assigned", "sync_assigned"},
-    {"postgres.ready_read_only", "standby_ready"},
+    {"postgres.ready_read_only", "old_primary_ready"},
 }};
 
 // The first occurrence of each after the fault; streaming only of the former primary.
@@ -115,8 +115,8 @@ std::vector<NamedTime> named_milestones(const sim::Trace& trace,
   for (const sim::Record& record : records) {
     for (const auto& [kind, name] : milestone_names) {
       if (!is(record, kind) || has(name)) continue;
-      const bool of_former_only =
-          name == "streaming_again" || name == "standby_ready" || name == "patroni_started";
+      const bool of_former_only = name == "old_primary_streaming" || name == "old_primary_ready" ||
+                                  name == "old_primary_started";
       if (of_former_only &&
           trace.entity_name(record.entity).find(former_primary) == std::string::npos) {
         continue;

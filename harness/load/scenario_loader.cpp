@@ -6,6 +6,7 @@
 #include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
 #include "harness/load/read_distribution.hpp"
+#include "harness/load/read_objectives.hpp"
 #include "harness/load/system_loader.hpp"
 
 namespace predrill::harness {
@@ -48,7 +49,7 @@ class ScenarioReader {
     using namespace std::chrono_literals;
     assign(spec.run_for, root.optional("run_for").duration(1s, 240h));
     read_path(root.optional("path"), spec);
-    read_objectives(root.optional("objectives"), spec);
+    read_objectives(root.optional("objectives"), spec.objectives);
     for (const Value& item : root.optional("observed").items()) read_observed(item, spec);
     for (const Value& item : root.optional("remarks").items()) {
       if (auto remark = item.text()) spec.remarks.push_back(std::move(*remark));
@@ -263,45 +264,6 @@ class ScenarioReader {
     if (!names_.complete) return;
     if (spec.path == "pgbouncer" && !system.pooler) value.error("the system has no PgBouncer");
     if (spec.path == "haproxy" && !system.haproxy) value.error("the system has no HAProxy");
-  }
-
-  void read_objectives(const Value& value, ScenarioSpec& spec) {
-    if (!value.exists()) return;
-    Reader reader(value);
-    read_times("rto", reader.optional("rto"), spec);
-    read_times("downtime", reader.optional("downtime"), spec);
-    const Value rpo = reader.optional("rpo");
-    if (!rpo.exists()) return;
-    Reader loss(rpo);
-    const auto count = [&](std::string_view key, Quantity quantity) {
-      const Value one = loss.optional(key);
-      if (!one.exists()) return;
-      std::optional<double> bound;
-      if (quantity == Quantity::number) {
-        bound = one.number(0);
-      } else if (quantity == Quantity::duration) {
-        if (const auto time = one.duration()) bound = sim::seconds(*time);
-      } else if (const auto bytes = one.bytes()) {
-        bound = static_cast<double>(*bytes);
-      }
-      if (bound) spec.objectives.push_back({"rpo." + std::string(key), 1.0, *bound});
-    };
-    count("rows", Quantity::number);
-    count("bytes", Quantity::bytes);
-    count("seconds", Quantity::duration);
-  }
-
-  // {"p99": "10s", "max": "30s"}
-  static void read_times(std::string_view measure, const Value& value, ScenarioSpec& spec) {
-    if (!value.exists()) return;
-    Reader reader(value);
-    constexpr std::array<std::pair<std::string_view, double>, 6> quantiles = {
-        {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1.0}}};
-    for (const auto& [key, quantile] : quantiles) {
-      if (const auto bound = reader.optional(key).duration()) {
-        spec.objectives.push_back({std::string(measure), quantile, sim::seconds(*bound)});
-      }
-    }
   }
 
   static void read_observed(const Value& value, ScenarioSpec& spec) {

@@ -11,6 +11,7 @@
 #include "harness/load/pgbouncer_ini.hpp"
 #include "harness/load/postgres_settings.hpp"
 #include "harness/load/read_distribution.hpp"
+#include "harness/load/read_objectives.hpp"
 
 namespace predrill::harness {
 
@@ -290,6 +291,7 @@ SystemSpec SystemLoader::interpret() {
   read_pooler(root.optional("pooler"), cluster, spec);
   read_workload(root.optional("workload"), spec);
   read_probe(root.optional("probe"), spec);
+  read_objectives(root.optional("objectives"), spec.objectives);
   read_kubernetes(root.optional("kubernetes"), spec);
   read_timings(root.optional("timings"), spec);
   root.finish();
