@@ -87,7 +87,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> mileston
     {"fault.injected", "fault"},
     {"patroni.sigterm", "sigterm"},
     {"postgres.sessions_ended", "sessions_ended"},
-    {"patroni.key_released", "key_released"},
+    {"dcs.leader_key_deleted", "key_released"},
     {"dcs.leader_key_expired", "key_expired"},
     {"patroni.leader_gone", "leader_gone"},
     {"dcs.leader_key_created", "key_acquired"},
