@@ -7,6 +7,9 @@
 # work. Never 1, which says that an objective was missed.
 broken=70
 
+# A copy of this tree, a fresh clone for one, takes what ccache keeps of another.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
 give_up() { progress_end; say "$@"; exit "$broken"; }
 

@@ -77,8 +77,8 @@ class Etcd {
   static constexpr std::size_t none = SIZE_MAX;
 
   /// One member per host; hosts must outlive the cluster.
-  Etcd(const std::vector<sim::Host*>& hosts, const EtcdConfig& config = {},
-       const EtcdTimings& timings = {});
+  explicit Etcd(const std::vector<sim::Host*>& hosts, const EtcdConfig& config = {},
+                const EtcdTimings& timings = {});
   ~Etcd();
   Etcd(const Etcd&) = delete;
   Etcd& operator=(const Etcd&) = delete;

@@ -129,7 +129,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
  public:
   PostgresServer(sim::Host& host, PostgresConfig config, Disk& disk, Ledger* ledger = nullptr,
                  PostgresTimings timings = {});
-  ~PostgresServer();
+  ~PostgresServer() override;
 
   /// Whom member numbers mean. Call once, before the first start; pointers outlive the run.
   void set_members(const std::vector<PostgresServer*>& members);

@@ -58,6 +58,7 @@ class FramePool {
   struct Reserve;
   struct Farewell;
 
+  // One pool per thread is the point. NOLINTNEXTLINE(*-avoid-non-const-global-variables)
   static inline constinit thread_local Lists lists_{};
   static void* refill(std::size_t size_class);
   static void take_chunk(Lists& mine);

@@ -27,7 +27,7 @@ struct CampaignResult {
   Summary not_released;
   std::size_t wanted = 0;
   bool stopped = false;
-  std::vector<std::string> problems;  // of runs that have no result, distinct
+  std::vector<std::string> problems{};  // of runs that have no result, distinct
 };
 
 CampaignResult run_campaign(const ScenarioSpec& scenario, const CampaignOptions& options);
