@@ -203,7 +203,7 @@ sim::Task<> FaultInjector::bring_back(const FaultSpec fault, const sim::HostSet 
   for (const sim::Host* host : hosts) boot(const_cast<sim::Host&>(*host));
 }
 
-sim::Task<> FaultInjector::recreate_pod(Member& member) {
+sim::Task<> FaultInjector::recreate_pod(SimulatedMember& member) {
   const Duration delay = world_.system().kubernetes.pod_recreation.sample_duration(delays_);
   co_await sim::sleep_for(delay);
   boot(member.host);
@@ -211,7 +211,7 @@ sim::Task<> FaultInjector::recreate_pod(Member& member) {
 
 // kubectl delete pod: grace 0 without --force is sent as 1 s, and the kubelet waits at least 2 s
 // between SIGTERM and SIGKILL whatever was asked for (kubectl delete.go, kuberuntime_manager.go).
-sim::Task<> FaultInjector::pod_delete(const FaultSpec fault, Member& member) {
+sim::Task<> FaultInjector::pod_delete(const FaultSpec fault, SimulatedMember& member) {
   const KubernetesSpec& kubernetes = world_.system().kubernetes;
   const Duration asked =
       fault.grace_period < Duration{} ? kubernetes.termination_grace_period : fault.grace_period;
@@ -235,7 +235,7 @@ sim::Task<> FaultInjector::pod_delete(const FaultSpec fault, Member& member) {
   co_await recreate_pod(member);
 }
 
-sim::Task<> FaultInjector::node_reboot(const FaultSpec fault, Member& member) {
+sim::Task<> FaultInjector::node_reboot(const FaultSpec fault, SimulatedMember& member) {
   member.host.crash();
   const Duration boot_time =
       fault.length ? *fault.length : world_.system().kubernetes.node_boot.sample_duration(delays_);
@@ -259,7 +259,7 @@ sim::Task<> FaultInjector::switchover(const FaultSpec fault) {
 sim::Task<> FaultInjector::inject(const FaultSpec fault) {
   sim::Network& network = world_.sim().network();
   const MemberSet targets = members_of(fault.on);
-  std::vector<Member*> members;
+  std::vector<SimulatedMember*> members;
   for (MemberId id = 0; id < world_.members(); ++id) {
     if (contains(targets, id)) members.push_back(&world_.member(id));
   }
@@ -268,42 +268,42 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
   const Duration length = fault.length.value_or(sim::forever);
   switch (fault.kind) {
     case FaultKind::pod_delete:
-      for (Member* member : members) co_await pod_delete(fault, *member);
+      for (SimulatedMember* member : members) co_await pod_delete(fault, *member);
       break;
     case FaultKind::node_loss:
     case FaultKind::standby_loss: {
       const sim::HostSet hosts = hosts_of(fault.on);
-      for (Member* member : members) member->host.crash();
+      for (SimulatedMember* member : members) member->host.crash();
       co_await bring_back(fault, hosts);
       break;
     }
     case FaultKind::node_reboot:
-      for (Member* member : members) co_await node_reboot(fault, *member);
+      for (SimulatedMember* member : members) co_await node_reboot(fault, *member);
       break;
     case FaultKind::postmaster_kill:
-      for (Member* member : members) member->postgres.kill_postmaster();
+      for (SimulatedMember* member : members) member->postgres.kill_postmaster();
       break;
     case FaultKind::backend_crash:
-      for (Member* member : members) member->postgres.crash_backend();
+      for (SimulatedMember* member : members) member->postgres.crash_backend();
       break;
     case FaultKind::patroni_kill:
-      for (Member* member : members) member->group.kill();
+      for (SimulatedMember* member : members) member->group.kill();
       co_await sim::sleep_for(length);
-      for (Member* member : members) member->patroni.start();
+      for (SimulatedMember* member : members) member->patroni.start();
       break;
     case FaultKind::patroni_stop:
-      for (Member* member : members) member->patroni.sigterm();
+      for (SimulatedMember* member : members) member->patroni.sigterm();
       co_await sim::sleep_for(length);
-      for (Member* member : members) member->patroni.start();
+      for (SimulatedMember* member : members) member->patroni.start();
       break;
     case FaultKind::freeze: {
-      for (Member* member : members) {
+      for (SimulatedMember* member : members) {
         if (fault.scope == FaultSpec::Scope::host) member->host.freeze();
         if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().freeze();
         if (fault.scope == FaultSpec::Scope::patroni) member->group.freeze();
       }
       co_await sim::sleep_for(length);
-      for (Member* member : members) {
+      for (SimulatedMember* member : members) {
         if (fault.scope == FaultSpec::Scope::host) member->host.thaw();
         if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().thaw();
         if (fault.scope == FaultSpec::Scope::patroni) member->group.thaw();
@@ -355,17 +355,17 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       world_.etcd().set_no_space(false);
       break;
     case FaultKind::disk_stall:
-      for (Member* member : members) member->disk.stall();
+      for (SimulatedMember* member : members) member->disk.stall();
       co_await sim::sleep_for(length);
-      for (Member* member : members) member->disk.resume();
+      for (SimulatedMember* member : members) member->disk.resume();
       break;
     case FaultKind::disk_full:
-      for (Member* member : members) member->disk.set_full(true);
+      for (SimulatedMember* member : members) member->disk.set_full(true);
       co_await sim::sleep_for(length);
-      for (Member* member : members) member->disk.set_full(false);
+      for (SimulatedMember* member : members) member->disk.set_full(false);
       break;
     case FaultKind::clock_jump:
-      for (Member* member : members) member->host.clock().jump(fault.jump);
+      for (SimulatedMember* member : members) member->host.clock().jump(fault.jump);
       break;
     case FaultKind::az_loss: {
       sim::HostSet hosts;

@@ -41,9 +41,9 @@ class FaultInjector {
  private:
   sim::Task<> inject_at(const std::size_t index, const sim::Duration delay);
   sim::Task<> inject(const FaultSpec fault);
-  sim::Task<> pod_delete(const FaultSpec fault, Member& member);
-  sim::Task<> node_reboot(const FaultSpec fault, Member& member);
-  sim::Task<> recreate_pod(Member& member);
+  sim::Task<> pod_delete(const FaultSpec fault, SimulatedMember& member);
+  sim::Task<> node_reboot(const FaultSpec fault, SimulatedMember& member);
+  sim::Task<> recreate_pod(SimulatedMember& member);
   sim::Task<> bring_back(const FaultSpec fault, const sim::HostSet hosts);
   sim::Task<> switchover(const FaultSpec fault);
   models::MemberSet members_of(const Target& target);

@@ -41,8 +41,8 @@ constexpr models::Lsn wal_start{0x2A00000000};
 
 }  // namespace
 
-Member::Member(sim::Simulation& sim, const SystemSpec& system, MemberId id, models::Etcd& etcd,
-               models::ScopeId scope, models::Ledger& ledger)
+SimulatedMember::SimulatedMember(sim::Simulation& sim, const SystemSpec& system, MemberId id,
+                                 models::Etcd& etcd, models::ScopeId scope, models::Ledger& ledger)
     : host(sim, system.members[id].name, sim.network().zone(system.members[id].zone)),
       disk(host, system.members[id].name + "/disk", system.disk),
       postgres(host, of_member(system.postgres, system, id), disk, &ledger,
@@ -98,7 +98,8 @@ void World::build_members() {
   std::vector<models::PostgresServer*> servers;
   std::vector<models::Patroni*> patronis;
   for (MemberId id = 0; id < system_.members.size(); ++id) {
-    members_.push_back(std::make_unique<Member>(sim_, system_, id, *etcd_, scope_, ledger_));
+    members_.push_back(
+        std::make_unique<SimulatedMember>(sim_, system_, id, *etcd_, scope_, ledger_));
     zone_of_.emplace_back(system_.members[id].zone, &members_.back()->host);
     servers.push_back(&members_.back()->postgres);
     patronis.push_back(&members_.back()->patroni);

@@ -28,9 +28,9 @@
 namespace predrill::harness {
 
 /// A database member: its host (the pod or machine) and what runs there.
-struct Member {
-  Member(sim::Simulation& sim, const SystemSpec& system, models::MemberId id, models::Etcd& etcd,
-         models::ScopeId scope, models::Ledger& ledger);
+struct SimulatedMember {
+  SimulatedMember(sim::Simulation& sim, const SystemSpec& system, models::MemberId id,
+                  models::Etcd& etcd, models::ScopeId scope, models::Ledger& ledger);
   sim::Host host;
   models::Disk disk;
   models::PostgresServer postgres;
@@ -60,7 +60,7 @@ class World final : models::PatroniObserver {
 
   sim::Simulation& sim() { return sim_; }
   const SystemSpec& system() const { return system_; }
-  Member& member(models::MemberId id) { return *members_[id]; }
+  SimulatedMember& member(models::MemberId id) { return *members_[id]; }
   std::size_t members() const { return members_.size(); }
   models::Etcd& etcd() { return *etcd_; }
   models::Pgbouncer* pgbouncer() { return poolers_.empty() ? nullptr : poolers_.front().get(); }
@@ -116,7 +116,7 @@ class World final : models::PatroniObserver {
   std::vector<std::pair<std::string, sim::Host*>> zone_of_;
   std::unique_ptr<models::Etcd> etcd_;
   models::ScopeId scope_ = 0;
-  std::vector<std::unique_ptr<Member>> members_;
+  std::vector<std::unique_ptr<SimulatedMember>> members_;
   std::unique_ptr<models::KubernetesService> service_;
   std::vector<std::unique_ptr<models::Pgbouncer>> poolers_;
   std::vector<models::Address> pooler_addresses_;
