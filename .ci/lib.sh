@@ -107,10 +107,10 @@ configure() {
     }
 }
 
-# build NAME TARGET: shows the output of the compilers only if they fail.
+# build NAME TARGET: shows the output of the compilers only if they fail, all of them.
 build() {
   local dir=$root/build/$1 status=0 line
-  cmake --build "$dir" --target "$2" -j "$(at_a_time)" 2>&1 </dev/null |
+  cmake --build "$dir" --target "$2" -j "$(at_a_time)" -- -k 0 2>&1 </dev/null |
     while IFS= read -r line; do
       printf '%s\n' "$line"
       progress "${line/#\[/building [}"

@@ -17,7 +17,7 @@ struct CampaignOptions {
   std::size_t runs = 1000;
   std::size_t jobs = 0;                     // 0 = one per processor
   const std::atomic<bool>* stop = nullptr;  // Ctrl-C: finish what was begun
-  std::function<void(std::size_t done, std::size_t all)> progress;
+  std::function<void(std::size_t done, std::size_t all)> progress{};
 };
 
 struct CampaignResult {
