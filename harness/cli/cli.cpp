@@ -36,6 +36,8 @@ constexpr const char* examples =
     "      one failover as a timeline; add --runs 1000 for the distribution\n"
     "  predrill run scenarios/drills/node-loss.json --set patroni.ttl=20 --runs 1000\n"
     "      the same with another setting, without touching a file\n"
+    "  predrill explain ttl\n"
+    "      what a setting, a fault or a stage does here, and how that is known\n"
     "\n"
     "Exit status: 0 objectives met; 1 an objective or a safety rule missed; 2 bad input or usage;\n"
     "3 undecided, too little evidence; 70 internal error; 130 interrupted by Ctrl-C.\n";
@@ -87,6 +89,18 @@ int parse_and_run(int argc, const char* const* argv) {
       app.add_subcommand("validate", "check scenario and system files and all that they name");
   validate_app->add_option("FILE", files, "files, or folders with a system.json")->required();
   validate_app->callback([&] { status = command_validate(files); });
+
+  std::string what;
+  CLI::App* list_app =
+      app.add_subcommand("list", "what there is: faults, measures, settings, models, scenarios");
+  list_app->add_option("WHAT", what, "one of them; all if left out");
+  list_app->callback([&] { status = command_list(what); });
+
+  std::string name;
+  CLI::App* explain_app =
+      app.add_subcommand("explain", "what a fault, a stage or a setting does, with its source");
+  explain_app->add_option("NAME", name, "e.g. node_loss, election, patroni.ttl")->required();
+  explain_app->callback([&] { status = command_explain(name); });
 
   try {
     app.parse(argc, argv);

@@ -32,5 +32,7 @@ struct RehearseCommand {
 int command_run(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
 int command_validate(const std::vector<std::string>& files);
+int command_list(const std::string& what);
+int command_explain(const std::string& name);
 
 }  // namespace predrill::harness

@@ -1,0 +1,17 @@
+// The parts of explanations(): one table per file.
+#pragma once
+
+#include <span>
+
+#include "harness/cli/explanations.hpp"
+
+namespace predrill::harness {
+
+std::span<const Explanation> explained_faults();
+std::span<const Explanation> explained_outcomes();  // stages and measures
+std::span<const Explanation> explained_patroni();   // settings of Patroni
+std::span<const Explanation> explained_servers();   // of PostgreSQL, Kubernetes and HAProxy
+std::span<const Explanation> explained_pooler();    // of PgBouncer
+std::span<const Explanation> explained_models();
+
+}  // namespace predrill::harness
