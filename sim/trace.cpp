@@ -56,9 +56,13 @@ std::uint32_t Trace::emit(Time now, EntityId entity, const Kind& kind, std::int6
   digest_ = fold(digest_, static_cast<std::uint64_t>(now.time_since_epoch().count()));
   digest_ = fold(digest_, name_hashes_[static_cast<std::uint32_t>(entity)] ^ kind.hash);
   digest_ = fold(digest_, static_cast<std::uint64_t>(cause_));
-  for (std::int64_t value : {a, b, c, d})
-    digest_ = fold(digest_, static_cast<std::uint64_t>(value));
   const Record record{now, id, cause_, entity, &kind, {a, b, c, d}};
+  for (std::size_t i = 0; i < record.values.size(); ++i) {
+    // The number of a name depends on when it was first used: a digest of the name does not.
+    const auto value = static_cast<std::uint64_t>(record.values[i]);
+    const bool named = kind.is_name(i) && value < name_hashes_.size();
+    digest_ = fold(digest_, named ? name_hashes_[value] : value);
+  }
   if (latest_.size() < latest_max) {
     latest_.push_back(record);
   } else {

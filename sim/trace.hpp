@@ -22,10 +22,20 @@ struct Kind {
   std::string_view name;
   std::string_view text;
   std::uint64_t hash;
+  unsigned names;  // bit i: value i is the number of a name or an entity
   constexpr Kind(std::string_view kind_name, std::string_view kind_text)
-      : name(kind_name), text(kind_text), hash(hash_of(kind_name)) {}
+      : name(kind_name), text(kind_text), hash(hash_of(kind_name)), names(names_in(kind_text)) {}
+  constexpr bool is_name(std::size_t value) const { return (names >> value & 1) != 0; }
 
  private:
+  static constexpr unsigned names_in(std::string_view s) {
+    unsigned mask = 0;
+    for (std::size_t i = 0; i + 4 < s.size(); ++i) {
+      const bool interned = s[i + 2] == ':' && (s[i + 3] == 'e' || s[i + 3] == 'n');
+      if (s[i] == '{' && interned && s[i + 4] == '}') mask |= 1U << ((s[i + 1] - '0') & 3);
+    }
+    return mask;
+  }
   static constexpr std::uint64_t hash_of(std::string_view s) {
     std::uint64_t h = 0xcbf29ce484222325ULL;  // FNV-1a
     for (char c : s) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;

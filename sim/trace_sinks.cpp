@@ -20,11 +20,15 @@ std::string microseconds(Time at) {
   return std::to_string(ns / 1000) + "." + fraction;
 }
 
-std::string values_of(const Record& record) {
+// The numbers of names differ from run to run if names are first used in another order.
+std::string values_of(const Trace& trace, const Record& record) {
   std::string out = "[";
-  for (const std::int64_t value : record.values) {
-    if (out.size() > 1) out += ',';
-    out += number(value);
+  for (std::size_t i = 0; i < record.values.size(); ++i) {
+    if (i > 0) out += ',';
+    const std::int64_t value = record.values[i];
+    out += record.kind->is_name(i)
+               ? json_quoted(trace.entity_name(EntityId{static_cast<std::uint32_t>(value)}))
+               : number(value);
   }
   return out + "]";
 }
@@ -71,8 +75,8 @@ void JsonLines::on_record(const Trace& trace, const Record& record) {
   out_ << R"({"id":)" << record.id << R"(,"cause":)" << record.cause << R"(,"t_ns":)"
        << number(record.at.time_since_epoch().count()) << R"(,"entity":)"
        << json_quoted(trace.entity_name(record.entity)) << R"(,"kind":)"
-       << json_quoted(record.kind->name) << R"(,"values":)" << values_of(record) << R"(,"text":)"
-       << json_quoted(trace.describe(record)) << "}\n";
+       << json_quoted(record.kind->name) << R"(,"values":)" << values_of(trace, record)
+       << R"(,"text":)" << json_quoted(trace.describe(record)) << "}\n";
 }
 
 PerfettoTrace::PerfettoTrace(std::ostream& out) : out_(out) {
@@ -92,14 +96,13 @@ void PerfettoTrace::write(const std::string& object) {
   first_ = false;
 }
 
-// The beginning of an object, left open: name, phase, time, process and thread. Entities are the
-// threads; 0 is not a thread.
+// The beginning of an object, left open: name, phase, time, process and thread.
 std::string PerfettoTrace::head(std::string_view name, std::string_view phase,
                                 const Place& place) const {
-  const auto entity = static_cast<std::uint32_t>(place.entity);
+  const Track& track = tracks_[static_cast<std::uint32_t>(place.entity)];
   return R"({"name":)" + json_quoted(name) + R"(,"ph":)" + json_quoted(phase) + R"(,"ts":)" +
-         microseconds(place.at) + R"(,"pid":)" + number(tracks_[entity].component) + R"(,"tid":)" +
-         number(entity + 1);
+         microseconds(place.at) + R"(,"pid":)" + number(track.component) + R"(,"tid":)" +
+         number(track.number);
 }
 
 PerfettoTrace::Track& PerfettoTrace::track_of(const Trace& trace, EntityId entity) {
@@ -112,6 +115,7 @@ PerfettoTrace::Track& PerfettoTrace::track_of(const Trace& trace, EntityId entit
   const auto [place, made] =
       components_.emplace(component, static_cast<std::uint32_t>(components_.size() + 1));
   track.component = place->second;
+  track.number = ++tracks_in_use_;
   const auto announce = [&](const char* what, const std::string& as) {
     write(head(what, "M", {Time{}, entity}) + R"(,"args":{"name":)" + json_quoted(as) + "}}");
   };
@@ -125,8 +129,7 @@ void PerfettoTrace::begin_and_end(const Record& record, Track& track) {
     const Slice& slice = slices_[i];
     const auto open = std::find(track.open.begin(), track.open.end(), i);
     // Asynchronous slices: they may overlap without lying inside each other.
-    const std::string id =
-        R"(,"cat":"slice","id":)" + number(static_cast<std::uint32_t>(record.entity) + 1) + "}";
+    const std::string id = R"(,"cat":"slice","id":)" + number(track.number) + "}";
     if (open != track.open.end() && record.kind == slice.end) {
       track.open.erase(open);
       write(head(slice.label, "e", {record.at, record.entity}) + id);
@@ -143,7 +146,7 @@ void PerfettoTrace::on_record(const Trace& trace, const Record& record) {
   if (places_.empty()) first_id_ = record.id;
   places_.push_back({record.at, record.entity});
   write(head(record.kind->name, "i", places_.back()) + R"(,"s":"t","args":{"text":)" +
-        json_quoted(trace.describe(record)) + R"(,"values":)" + values_of(record) + "}}");
+        json_quoted(trace.describe(record)) + R"(,"values":)" + values_of(trace, record) + "}}");
   if (record.cause < first_id_ || record.cause == 0) return;
   const Place& from = places_[record.cause - first_id_];
   if (from.entity == record.entity) return;

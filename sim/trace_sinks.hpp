@@ -39,7 +39,7 @@ class TextTimeline : public TraceSink {
 };
 
 /// An object per line: id, cause (id of the record that led to this one, 0 if none), t_ns, entity,
-/// kind, values (four integers), text.
+/// kind, values (four integers; names as text), text.
 class JsonLines : public TraceSink {
  public:
   explicit JsonLines(std::ostream& out) : out_(out) {}
@@ -72,6 +72,7 @@ class PerfettoTrace : public TraceSink {
     std::string label;
   };
   struct Track {
+    std::uint32_t number = 0;       // from 1, in order of their first records
     std::uint32_t component = 0;    // from 1; 0: not yet announced
     std::vector<std::size_t> open;  // slices under way
   };
@@ -91,6 +92,7 @@ class PerfettoTrace : public TraceSink {
   std::vector<Track> tracks_;                        // by entity
   std::vector<Place> places_;                        // by record, from the first one seen
   std::uint32_t first_id_ = 0;
+  std::uint32_t tracks_in_use_ = 0;
 };
 
 /// `text` as a JSON string, with its quotation marks.

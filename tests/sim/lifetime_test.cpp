@@ -217,7 +217,10 @@ TEST_CASE("whoever waits dies in its place, whatever it waits for", "[lifetime]"
   World w;
   Waits waits(w);
   waits.spawn_all(w.group);
-  SECTION("before it has begun") {}
+  SECTION("before it has begun") {
+    CHECK(waits.living == 0);
+    CHECK(w.group.processes() == Waits::kinds);
+  }
   SECTION("while it waits") {
     w.sim.run_for(1s);
     CHECK(waits.living > Waits::kinds);
@@ -231,12 +234,14 @@ TEST_CASE("whoever waits dies in its place, whatever it waits for", "[lifetime]"
   SECTION("when it has been woken but has not run") {
     w.sim.run_for(1s);
     waits.give_everything();
+    CHECK(waits.signal.waiting() == 0);
   }
   SECTION("when it has been woken on a frozen host") {
     w.sim.run_for(1s);
     w.host.freeze();
     waits.give_everything();
     w.sim.run_for(1min);
+    CHECK(waits.woken == 0);
   }
   w.host.crash();
   CHECK(waits.living == 0);
