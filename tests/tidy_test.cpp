@@ -264,6 +264,23 @@ TEST_CASE("tidy: a header starts with a comment and is included once") {
   check_tree(header_start);
 }
 
+TEST_CASE("tidy: two types do not share a name") {
+  const auto in = [](const std::string& space, const std::string& type) {
+    return "namespace " + space + "{\n" + type + "\n}\n";
+  };
+  const auto both = [&](const std::string& first, const std::string& second) {
+    return types_defined_twice({make_source("sim/x.hpp", first), make_source("sim/y.cpp", second)});
+  };
+  const auto found = both(in("a ", "struct X {};"), in("a ", "class X final : Y<int> {\n};"));
+  REQUIRE(found.size() == 1);
+  CHECK_THAT(found.front(), Catch::Contains("sim/y.cpp:2") && Catch::Contains("sim/x.hpp:2"));
+  CHECK(both(in("a ", "struct X {};"), in("", "struct X {};")).empty());
+  CHECK(both(in("a ", "struct X {};"), in("b ", "struct X {};")).empty());
+  CHECK(both(in("a ", "struct X {};"), in("a ", "struct X;\nstruct X::Y {};")).empty());
+  CHECK(both(in("a ", "struct X {};"), in("a ", "template <>\nstruct X<int> {};")).empty());
+  for (const auto& message : types_defined_twice(tree())) FAIL_CHECK(message);
+}
+
 TEST_CASE("tidy: nothing is left unfinished") {
   accepts(no_leftovers, "sim/x.cpp", "// to do this, that\n");
   rejects(no_leftovers, "sim/x.cpp",

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <regex>
+#include <string>
 
 #include "tests/tidy/rules.hpp"
 
@@ -101,6 +103,54 @@ Findings no_machine_paths(const Source& source) {
     }
   }
   return findings;
+}
+
+namespace {
+
+bool is_file_local(const Source& source, std::size_t position) {
+  for (auto open = enclosing(source.code, position); open != std::string::npos;
+       open = enclosing(source.code, open)) {
+    if (word_before(source.code, open) == "namespace") return true;
+  }
+  return false;
+}
+
+// "predrill::sim Task" for the type that is defined on the line which begins at the position; empty
+// if none is.
+std::string defined_type(const Source& source, std::size_t begin) {
+  static const std::regex form(
+      R"(^(?:struct|class|union|enum(?: class)?) +(?:\[\[[^\]]*\]\] *)?(\w+)(?: final)?(?: *:[^;:{][^;{]*)? *\{)");
+  if (std::string_view("scue").find(source.code[begin]) == std::string_view::npos) return "";
+  std::cmatch match;
+  const char* text = source.code.data() + begin;
+  const char* end = source.code.data() + std::min(source.code.size(), begin + 400);
+  if (!std::regex_search(text, end, match, form, std::regex_constants::match_continuous)) return "";
+  if (is_file_local(source, begin)) return "";
+  const auto open = enclosing(source.code, begin);
+  std::string name(open == std::string::npos ? "" : word_before(source.code, open));
+  return name + " " + match[1].str();
+}
+
+}  // namespace
+
+std::vector<std::string> types_defined_twice(const std::vector<Source>& sources) {
+  std::map<std::string, std::string> seen;
+  std::vector<std::string> found;
+  for (const auto& source : sources) {
+    if (!is_cpp(source)) continue;
+    for (std::size_t begin = 0; begin < source.code.size();) {
+      const std::string type = defined_type(source, begin);
+      const std::string place = source.path + ":" + std::to_string(line_of(source, begin));
+      if (!type.empty()) {
+        const auto [first, added] = seen.emplace(type, place);
+        if (!added) found.push_back(place + ": " + type + " is also defined in " + first->second);
+      }
+      const auto end = source.code.find('\n', begin);
+      if (end == std::string::npos) break;
+      begin = end + 1;
+    }
+  }
+  return found;
 }
 
 }  // namespace predrill::tidy

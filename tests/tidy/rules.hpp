@@ -30,4 +30,8 @@ Findings header_start(const Source&);
 Findings no_leftovers(const Source&);      // unfinished marks
 Findings no_machine_paths(const Source&);  // somebody's folders
 
+// Two types of one name in one program: the linker keeps the functions of one of them for both, and
+// no compiler says so. The types of a file's own, in a namespace without a name, do not count.
+std::vector<std::string> types_defined_twice(const std::vector<Source>&);
+
 }  // namespace predrill::tidy
