@@ -94,6 +94,10 @@ std::string_view role_name(Target::Role role) {
   return "?";
 }
 
+Duration length_of(const FaultSpec& fault) {
+  return fault.length.value_or(sim::forever);
+}
+
 }  // namespace
 
 std::span<const FaultInfo> fault_catalogue() {
@@ -257,7 +261,6 @@ sim::Task<> FaultInjector::switchover(const FaultSpec fault) {
 }
 
 sim::Task<> FaultInjector::inject(const FaultSpec fault) {
-  sim::Network& network = world_.sim().network();
   const MemberSet targets = members_of(fault.on);
   std::vector<SimulatedMember*> members;
   for (MemberId id = 0; id < world_.members(); ++id) {
@@ -265,7 +268,6 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
   }
   note(fault,
        members.size() == 1 ? std::string_view(members[0]->host.name()) : role_name(fault.on.role));
-  const Duration length = fault.length.value_or(sim::forever);
   switch (fault.kind) {
     case FaultKind::pod_delete:
       for (SimulatedMember* member : members) co_await pod_delete(fault, *member);
@@ -287,120 +289,156 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       for (SimulatedMember* member : members) member->postgres.crash_backend();
       break;
     case FaultKind::patroni_kill:
-      for (SimulatedMember* member : members) member->group.kill();
-      co_await sim::sleep_for(length);
-      for (SimulatedMember* member : members) member->patroni.start();
-      break;
     case FaultKind::patroni_stop:
-      for (SimulatedMember* member : members) member->patroni.sigterm();
-      co_await sim::sleep_for(length);
-      for (SimulatedMember* member : members) member->patroni.start();
+      co_await stop_patroni(fault, members);
       break;
-    case FaultKind::freeze: {
-      for (SimulatedMember* member : members) {
-        if (fault.scope == FaultSpec::Scope::host) member->host.freeze();
-        if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().freeze();
-        if (fault.scope == FaultSpec::Scope::patroni) member->group.freeze();
-      }
-      co_await sim::sleep_for(length);
-      for (SimulatedMember* member : members) {
-        if (fault.scope == FaultSpec::Scope::host) member->host.thaw();
-        if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().thaw();
-        if (fault.scope == FaultSpec::Scope::patroni) member->group.thaw();
-      }
+    case FaultKind::freeze:
+      co_await freeze(fault, members);
       break;
-    }
     case FaultKind::partition:
     case FaultKind::latency:
-    case FaultKind::packet_loss: {
-      const sim::HostSet on = hosts_of(fault.on);
-      const bool named = fault.from && fault.from->role != Target::Role::everyone_else;
-      const sim::HostSet others = named ? hosts_of(*fault.from) : world_.all_but(on);
-      const auto direction = fault.one_way ? sim::Direction::forward : sim::Direction::both;
-      const sim::FaultId id = fault.kind == FaultKind::partition
-                                  ? network.cut(on, others, direction)
-                              : fault.kind == FaultKind::latency
-                                  ? network.slow(on, others, fault.extra, direction)
-                                  : network.lose(on, others, fault.probability, direction);
-      co_await sim::sleep_for(length);
-      network.heal(id);
+    case FaultKind::packet_loss:
+      co_await disturb_network(fault);
       break;
-    }
-    case FaultKind::dcs_leader_kill: {
-      const std::size_t leader = world_.etcd().leader();
-      if (leader == models::Etcd::none) break;
-      world_.etcd().kill_member(leader);
-      co_await sim::sleep_for(length);
-      world_.etcd().start_member(leader);
-      break;
-    }
-    case FaultKind::dcs_quorum_loss: {
-      models::Etcd& etcd = world_.etcd();
-      const std::size_t lost = etcd.size() / 2 + etcd.size() % 2;
-      for (std::size_t i = 0; i < lost; ++i) etcd.kill_member(i);
-      co_await sim::sleep_for(length);
-      for (std::size_t i = 0; i < lost; ++i) etcd.start_member(i);
-      break;
-    }
-    case FaultKind::dcs_slow: {
-      models::Etcd& etcd = world_.etcd();
-      for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, fault.extra);
-      co_await sim::sleep_for(length);
-      for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, {});
-      break;
-    }
+    case FaultKind::dcs_leader_kill:
+    case FaultKind::dcs_quorum_loss:
+    case FaultKind::dcs_slow:
     case FaultKind::dcs_no_space:
-      world_.etcd().set_no_space(true);
-      co_await sim::sleep_for(length);
-      world_.etcd().set_no_space(false);
+      co_await disturb_dcs(fault);
       break;
     case FaultKind::disk_stall:
-      for (SimulatedMember* member : members) member->disk.stall();
-      co_await sim::sleep_for(length);
-      for (SimulatedMember* member : members) member->disk.resume();
-      break;
     case FaultKind::disk_full:
-      for (SimulatedMember* member : members) member->disk.set_full(true);
-      co_await sim::sleep_for(length);
-      for (SimulatedMember* member : members) member->disk.set_full(false);
+      co_await disturb_disks(fault, members);
       break;
     case FaultKind::clock_jump:
       for (SimulatedMember* member : members) member->host.clock().jump(fault.jump);
       break;
-    case FaultKind::az_loss: {
-      sim::HostSet hosts;
-      if (fault.on.role == Target::Role::zone) {
-        hosts = world_.zone_hosts(fault.on.name);
-      } else if (world_.leader() != models::nobody) {
-        hosts = world_.zone_hosts(world_.system().members[world_.leader()].zone);
-      }
-      // The observer is no part of the system: it measures from elsewhere.
-      const sim::HostSet observers = world_.client_hosts();
-      std::erase_if(hosts, [&observers](const sim::Host* host) {
-        return std::find(observers.begin(), observers.end(), host) != observers.end();
-      });
-      for (const sim::Host* host : hosts) const_cast<sim::Host*>(host)->crash();
-      co_await bring_back(fault, hosts);
+    case FaultKind::az_loss:
+      co_await az_loss(fault);
       break;
-    }
     case FaultKind::pgbouncer_kill:
       for (auto& pooler : world_.poolers()) pooler->kill();
-      co_await sim::sleep_for(length);
+      co_await sim::sleep_for(length_of(fault));
       for (auto& pooler : world_.poolers()) pooler->start();
       break;
     case FaultKind::switchover:
       co_await switchover(fault);
       break;
     case FaultKind::lag:
-      if (world_.leader() == models::nobody) break;
-      {
-        models::PostgresServer& primary = world_.member(world_.leader()).postgres;
-        primary.set_replication_bandwidth(std::max<std::uint64_t>(1, fault.bytes_per_second));
-        co_await sim::sleep_for(length);
-        primary.set_replication_bandwidth(world_.system().postgres.replication_bytes_per_second);
-      }
+      co_await lag(fault);
       break;
   }
+}
+
+sim::Task<> FaultInjector::stop_patroni(const FaultSpec fault,
+                                        const std::vector<SimulatedMember*> members) {
+  for (SimulatedMember* member : members) {
+    if (fault.kind == FaultKind::patroni_kill) {
+      member->group.kill();
+    } else {
+      member->patroni.sigterm();
+    }
+  }
+  co_await sim::sleep_for(length_of(fault));
+  for (SimulatedMember* member : members) member->patroni.start();
+}
+
+sim::Task<> FaultInjector::freeze(const FaultSpec fault,
+                                  const std::vector<SimulatedMember*> members) {
+  for (SimulatedMember* member : members) {
+    if (fault.scope == FaultSpec::Scope::host) member->host.freeze();
+    if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().freeze();
+    if (fault.scope == FaultSpec::Scope::patroni) member->group.freeze();
+  }
+  co_await sim::sleep_for(length_of(fault));
+  for (SimulatedMember* member : members) {
+    if (fault.scope == FaultSpec::Scope::host) member->host.thaw();
+    if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().thaw();
+    if (fault.scope == FaultSpec::Scope::patroni) member->group.thaw();
+  }
+}
+
+sim::Task<> FaultInjector::disturb_network(const FaultSpec fault) {
+  sim::Network& network = world_.sim().network();
+  const sim::HostSet on = hosts_of(fault.on);
+  const bool named = fault.from && fault.from->role != Target::Role::everyone_else;
+  const sim::HostSet others = named ? hosts_of(*fault.from) : world_.all_but(on);
+  const auto direction = fault.one_way ? sim::Direction::forward : sim::Direction::both;
+  const sim::FaultId id = fault.kind == FaultKind::partition ? network.cut(on, others, direction)
+                          : fault.kind == FaultKind::latency
+                              ? network.slow(on, others, fault.extra, direction)
+                              : network.lose(on, others, fault.probability, direction);
+  co_await sim::sleep_for(length_of(fault));
+  network.heal(id);
+}
+
+sim::Task<> FaultInjector::disturb_dcs(const FaultSpec fault) {
+  models::Etcd& etcd = world_.etcd();
+  const Duration length = length_of(fault);
+  if (fault.kind == FaultKind::dcs_leader_kill) {
+    const std::size_t leader = etcd.leader();
+    if (leader == models::Etcd::none) co_return;
+    etcd.kill_member(leader);
+    co_await sim::sleep_for(length);
+    etcd.start_member(leader);
+  } else if (fault.kind == FaultKind::dcs_quorum_loss) {
+    const std::size_t lost = etcd.size() / 2 + etcd.size() % 2;
+    for (std::size_t i = 0; i < lost; ++i) etcd.kill_member(i);
+    co_await sim::sleep_for(length);
+    for (std::size_t i = 0; i < lost; ++i) etcd.start_member(i);
+  } else if (fault.kind == FaultKind::dcs_slow) {
+    for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, fault.extra);
+    co_await sim::sleep_for(length);
+    for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, {});
+  } else {
+    etcd.set_no_space(true);
+    co_await sim::sleep_for(length);
+    etcd.set_no_space(false);
+  }
+}
+
+sim::Task<> FaultInjector::disturb_disks(const FaultSpec fault,
+                                         const std::vector<SimulatedMember*> members) {
+  const bool full = fault.kind == FaultKind::disk_full;
+  for (SimulatedMember* member : members) {
+    if (full) {
+      member->disk.set_full(true);
+    } else {
+      member->disk.stall();
+    }
+  }
+  co_await sim::sleep_for(length_of(fault));
+  for (SimulatedMember* member : members) {
+    if (full) {
+      member->disk.set_full(false);
+    } else {
+      member->disk.resume();
+    }
+  }
+}
+
+sim::Task<> FaultInjector::az_loss(const FaultSpec fault) {
+  sim::HostSet hosts;
+  if (fault.on.role == Target::Role::zone) {
+    hosts = world_.zone_hosts(fault.on.name);
+  } else if (world_.leader() != models::nobody) {
+    hosts = world_.zone_hosts(world_.system().members[world_.leader()].zone);
+  }
+  // The observer is no part of the system: it measures from elsewhere.
+  const sim::HostSet observers = world_.client_hosts();
+  std::erase_if(hosts, [&observers](const sim::Host* host) {
+    return std::find(observers.begin(), observers.end(), host) != observers.end();
+  });
+  for (const sim::Host* host : hosts) const_cast<sim::Host*>(host)->crash();
+  co_await bring_back(fault, hosts);
+}
+
+sim::Task<> FaultInjector::lag(const FaultSpec fault) {
+  if (world_.leader() == models::nobody) co_return;
+  models::PostgresServer& primary = world_.member(world_.leader()).postgres;
+  primary.set_replication_bandwidth(std::max<std::uint64_t>(1, fault.bytes_per_second));
+  co_await sim::sleep_for(length_of(fault));
+  primary.set_replication_bandwidth(world_.system().postgres.replication_bytes_per_second);
 }
 
 }  // namespace predrill::harness

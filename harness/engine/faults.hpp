@@ -46,6 +46,13 @@ class FaultInjector {
   sim::Task<> recreate_pod(SimulatedMember& member);
   sim::Task<> bring_back(const FaultSpec fault, const sim::HostSet hosts);
   sim::Task<> switchover(const FaultSpec fault);
+  sim::Task<> stop_patroni(const FaultSpec fault, const std::vector<SimulatedMember*> members);
+  sim::Task<> freeze(const FaultSpec fault, const std::vector<SimulatedMember*> members);
+  sim::Task<> disturb_network(const FaultSpec fault);
+  sim::Task<> disturb_dcs(const FaultSpec fault);
+  sim::Task<> disturb_disks(const FaultSpec fault, const std::vector<SimulatedMember*> members);
+  sim::Task<> az_loss(const FaultSpec fault);
+  sim::Task<> lag(const FaultSpec fault);
   models::MemberSet members_of(const Target& target);
   sim::HostSet hosts_of(const Target& target);
   void note(const FaultSpec& fault, std::string_view whom);

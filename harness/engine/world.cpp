@@ -97,7 +97,8 @@ void World::build_dcs() {
 void World::build_members() {
   std::vector<models::PostgresServer*> servers;
   std::vector<models::Patroni*> patronis;
-  for (MemberId id = 0; id < system_.members.size(); ++id) {
+  const auto count = static_cast<MemberId>(system_.members.size());
+  for (MemberId id = 0; id < count; ++id) {
     members_.push_back(
         std::make_unique<SimulatedMember>(sim_, system_, id, *etcd_, scope_, ledger_));
     zone_of_.emplace_back(system_.members[id].zone, &members_.back()->host);
@@ -256,7 +257,7 @@ bool World::settle() {
   etcd_->start(system_.dcs.leader);
   std::vector<MemberId> order = {initial_primary()};
   if (system_.sync) order.push_back(static_cast<MemberId>(*system_.sync));
-  for (MemberId id = 0; id < members_.size(); ++id) {
+  for (MemberId id = 0; id < members(); ++id) {
     if (std::find(order.begin(), order.end(), id) == order.end()) order.push_back(id);
   }
   for (const MemberId id : order) {
@@ -279,7 +280,7 @@ bool World::settled() const {
   const MemberId primary = initial_primary();
   if (leader() != primary || primaries() != models::only(primary)) return false;
   const models::ReplicationView view = members_[primary]->postgres.pg_stat_replication();
-  for (MemberId id = 0; id < members_.size(); ++id) {
+  for (MemberId id = 0; id < members(); ++id) {
     if (id == primary) continue;
     const models::ReplicationRow* row = view.find(id);
     if (row == nullptr || !row->streaming) return false;

@@ -61,7 +61,7 @@ class World final : models::PatroniObserver {
   sim::Simulation& sim() { return sim_; }
   const SystemSpec& system() const { return system_; }
   SimulatedMember& member(models::MemberId id) { return *members_[id]; }
-  std::size_t members() const { return members_.size(); }
+  models::MemberId members() const { return static_cast<models::MemberId>(members_.size()); }
   models::Etcd& etcd() { return *etcd_; }
   models::Pgbouncer* pgbouncer() { return poolers_.empty() ? nullptr : poolers_.front().get(); }
   std::vector<std::unique_ptr<models::Pgbouncer>>& poolers() { return poolers_; }
