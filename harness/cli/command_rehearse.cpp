@@ -12,6 +12,7 @@
 #include "harness/input/nearest.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/verdict.hpp"
+#include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
 
 namespace predrill::harness {
@@ -83,12 +84,10 @@ int command_rehearse(const RehearseCommand& command) {
   const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
   std::vector<std::unique_ptr<CampaignResult>> results;
   {
-    Progress progress("rehearsing " + system->name);
+    Progress progress("rehearsing " + system->name,
+                      static_cast<std::int64_t>(scenarios.size() * runs));
     for (const ScenarioSpec& scenario : scenarios) {
-      const std::size_t before = results.size() * runs;
-      const auto show = [&](std::size_t done, std::size_t) {
-        progress.show(before + done, scenarios.size() * runs);
-      };
+      const auto show = [&](std::size_t, std::size_t) { progress.add(); };
       results.push_back(std::make_unique<CampaignResult>(
           run_campaign(scenario, {.first_seed = command.common.seed,
                                   .runs = runs,

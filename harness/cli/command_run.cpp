@@ -8,6 +8,7 @@
 #include "harness/engine/run.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/verdict.hpp"
+#include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
 
 namespace predrill::harness {
@@ -126,14 +127,13 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
                    const TextStyle& style) {
   CampaignResult result;
   {
-    Progress progress("simulating");
-    result = run_campaign(scenario, {.first_seed = command.common.seed,
-                                     .runs = runs,
-                                     .jobs = command.common.jobs,
-                                     .stop = &interrupted(),
-                                     .progress = [&](std::size_t done, std::size_t all) {
-                                       progress.show(done, all);
-                                     }});
+    Progress progress("simulating", static_cast<std::int64_t>(runs));
+    result =
+        run_campaign(scenario, {.first_seed = command.common.seed,
+                                .runs = runs,
+                                .jobs = command.common.jobs,
+                                .stop = &interrupted(),
+                                .progress = [&](std::size_t, std::size_t) { progress.add(); }});
   }
   for (const std::string& problem : result.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
