@@ -57,7 +57,8 @@ class [[nodiscard]] with_timeout final : Completion, Wake {
     child.waited_for = true;
     Group& group = *waiter->group;
     if (limit_ != forever) {
-      group.simulation().schedule(*this, group, later(group.now(), group.to_virtual(limit_)));
+      const Duration limit = limit_ < Duration{} ? Duration{} : limit_;
+      group.simulation().schedule(*this, group, later(group.now(), group.to_virtual(limit)));
     }
     return true;
   }

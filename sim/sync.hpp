@@ -4,6 +4,7 @@
 // no process runs inside another's call.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,7 +26,7 @@ class Timer : Event {
 
   void arm(Duration after) {
     Simulation& sim = group_.simulation();
-    const Time due = later(sim.now(), group_.to_virtual(after));
+    const Time due = later(sim.now(), group_.to_virtual(std::max(after, Duration{})));
     if (pending() && due >= queued_at_) {  // let the queued entry surface and move on
       due_ = due;
       due_order_ = sim.reserve_order(*this);
@@ -147,7 +148,8 @@ class TimedWaiter : public Waiter {
   void start_clock() {
     if (limit_ == forever) return;
     Group& group = *waiter->group;
-    group.simulation().schedule(expiry_, group, later(group.now(), group.to_virtual(limit_)));
+    const Duration limit = limit_ < Duration{} ? Duration{} : limit_;  // a deadline gone by
+    group.simulation().schedule(expiry_, group, later(group.now(), group.to_virtual(limit)));
   }
   /// The wait is over: called once, before the process resumes.
   static void woken(Event& event) {

@@ -346,11 +346,15 @@ Task<Result<detail::Handle>> connect_to(Group& from, ListenerBase& to, Duration 
         auto* connection = new detail::Connection(from, to.group(), options, to.options);
         detail::Handle client_end(*connection, 0);
         to.enqueue(detail::Handle(*connection, 1));
-        co_await sleep_until(sim.now() + network.delay(server, client));
+        const Time established = sim.now() + network.delay(server, client);
+        co_await sleep_until(std::min(deadline, established));
+        if (established > deadline) co_return NetError::timeout;
         co_return Result<detail::Handle>(std::move(client_end));
       }
       if (answers && !to.is_open()) {
-        co_await sleep_until(sim.now() + network.delay(server, client));
+        const Time refused = sim.now() + network.delay(server, client);
+        co_await sleep_until(std::min(deadline, refused));
+        if (refused > deadline) co_return NetError::timeout;
         co_return NetError::refused;
       }
     }

@@ -89,6 +89,28 @@ TEST_CASE("a call takes two round trips and the thinking", "[tcp]") {
   CHECK(w.log == Log{"14ms answer 42"});
 }
 
+TEST_CASE("a time-out that ends inside the handshake is a time-out", "[tcp]") {
+  World w;
+  w.start_server();
+  SECTION("before the answer to the SYN") {
+    w.client.spawn(w.ask_once(1, 1500us));
+  }
+  SECTION("before the reply") {
+    w.client.spawn(w.ask_once(1, 3500us));
+  }
+  w.run();
+  REQUIRE(w.log.size() == 1);
+  CHECK(w.log[0].find("timeout") != std::string::npos);
+}
+
+TEST_CASE("waiting for less than nothing is over at once", "[tcp][sync]") {
+  World w;
+  w.start_server();
+  w.client.spawn(w.session(0s, {}, -1s));
+  w.run();
+  CHECK(w.log == Log{"2ms connected", "2ms timeout"});
+}
+
 TEST_CASE("a closed port refuses at once, a dead host says nothing", "[tcp]") {
   World w;
   SECTION("closed port") {
