@@ -38,6 +38,9 @@ class SystemLoader {
                                       Format format);
   void overlay(std::string_view key, Node& settings);
   void read_members(Reader& root, const ZalandoCluster&, SystemSpec&);
+  void list_members(const Reader& cluster, const Value& members, const ZalandoCluster&,
+                    SystemSpec&);
+  MemberSpec read_member(const Value&);
   void read_network(const Value&, SystemSpec&);
   void read_zones(Reader& root);
   void read_dcs(const Value&, SystemSpec&);
