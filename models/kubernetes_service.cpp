@@ -31,7 +31,7 @@ KubernetesServiceTimings::KubernetesServiceTimings()
       boot_sync(spread(2s, 10s, "assumption: kube-proxy's start to its first sync")) {}
 
 KubernetesService::Node::Node(sim::Host& node_host, std::string_view name, sim::Stream draws)
-    : host(node_host), group(node_host, name), stream(std::move(draws)) {}
+    : host(node_host), group(node_host, name), stream(draws) {}
 
 KubernetesService::KubernetesService(sim::Host& control_plane, AddressBook& book,
                                      KubernetesServiceConfig config,
@@ -49,7 +49,7 @@ KubernetesService::~KubernetesService() = default;
 
 void KubernetesService::add_node(sim::Host& host) {
   sim::Stream stream = host.simulation().stream(host.name(), config_.name + " kube-proxy");
-  nodes_.push_back(std::make_unique<Node>(host, "kube-proxy", std::move(stream)));
+  nodes_.push_back(std::make_unique<Node>(host, "kube-proxy", stream));
   Node* node = nodes_.back().get();
   host.on_boot([this, node] {
     if (version_ == 0 || node->group.running()) return;  // not started, or started by start()
