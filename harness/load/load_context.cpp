@@ -41,7 +41,11 @@ void LoadContext::report(std::span<const std::string> sentences, std::string_vie
     for (std::size_t at = 0; at < sentence.size();) {
       std::size_t end = at;
       while (end < sentence.size() && is_word(sentence[end])) ++end;
-      const std::string path = std::string(prefix) + "." + sentence.substr(at, end - at);
+      // etcd's options are written --election-timeout.
+      std::string word = sentence.substr(at, end - at);
+      word.erase(0, std::min(word.find_first_not_of('-'), word.size()));
+      std::replace(word.begin(), word.end(), '-', '_');
+      const std::string path = std::string(prefix) + "." + word;
       if (const auto found = places.find(path); end > at && found != places.end()) {
         problem.place = found->second;
         problem.path = path;
@@ -58,11 +62,13 @@ void report_unread(const Member& member, const SettingGroup& group,
   const auto holds = [&](std::span<const std::string_view> keys) {
     return std::find(keys.begin(), keys.end(), member.key) != keys.end();
   };
-  const bool own = context.is_own(member.place);
+  // --set may have changed the value of a key that stands in a file.
+  const Place& place = context.is_own(member.value.place) ? member.value.place : member.place;
+  const bool own = context.is_own(place);
   const std::string path = std::string(group.prefix) + "." + member.key;
   if (holds(group.irrelevant)) {
     if (own) {
-      context.diagnostics.warning(member.place, path, "does not influence a failover",
+      context.diagnostics.warning(place, path, "does not influence a failover",
                                   "it may be left out");
     }
     return;
@@ -72,7 +78,7 @@ void report_unread(const Member& member, const SettingGroup& group,
   candidates.insert(candidates.end(), group.not_modelled.begin(), group.not_modelled.end());
   candidates.insert(candidates.end(), group.irrelevant.begin(), group.irrelevant.end());
   context.diagnostics.add(
-      {own ? Severity::error : Severity::warning, member.place, path,
+      {own ? Severity::error : Severity::warning, place, path,
        known ? "not modelled" : "unknown to " + std::string(group.system),
        known ? "it has no effect on the run" : did_you_mean(member.key, candidates)});
 }

@@ -1,5 +1,6 @@
 #include "harness/load/read_distribution.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -65,7 +66,12 @@ class DistributionReader {
       ++named;
       found = mixture(parts);
     }
-    if (named != 1) {
+    // An unknown key is reported by itself.
+    const bool has_other_keys =
+        value.node()->members.size() > named + (reader.has("shifted") ? 1U : 0U) +
+                                           (reader.has("truncated") ? 1U : 0U) +
+                                           (reader.has("source") ? 1U : 0U);
+    if (named > 1 || (named == 0 && !has_other_keys)) {
       value.error(named == 0 ? "no distribution is named" : "more than one distribution is named",
                   "write one of constant, uniform, exponential, normal, lognormal, weibull, gamma, "
                   "pareto, triangular, empirical, quantiles, mixture");
@@ -204,6 +210,7 @@ class DistributionReader {
       out.emplace_back(static_cast<double>(ppm->value) / 1e9, v.value_or(0));
     }
     if (!good) return std::nullopt;
+    std::sort(out.begin(), out.end());
     return out;
   }
   std::optional<Distribution> lognormal(const Value& value) {

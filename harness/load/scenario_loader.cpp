@@ -66,8 +66,8 @@ class ScenarioReader {
     const Value at = reader.optional("at");
     if (auto delay = read_distribution(at)) fault.at.delay = std::move(*delay);
     read_after(reader.optional("after"), fault);
-    if (!at.exists() && fault.at.after.empty() && value.exists() && value.node()->is_map() &&
-        !reader.has("after")) {
+    if (value.node()->is_map() && !reader.has("at") && !reader.has("after") &&
+        !has_misspelt(value)) {
       value.error("neither \"at\" nor \"after\" says when the fault strikes",
                   R"(write "at": "60s" or "after": "promotion_started")");
     }
@@ -87,6 +87,15 @@ class ScenarioReader {
     reader.finish();
     check_applicable(value, fault);
     spec.faults.push_back(std::move(fault));
+  }
+
+  // A key that may be meant for at or after is reported as unknown already.
+  static bool has_misspelt(const Value& fault) {
+    constexpr std::array<std::string_view, 2> keys = {"at", "after"};
+    const auto& members = fault.node()->members;
+    return std::any_of(members.begin(), members.end(), [&](const Member& member) {
+      return member.key != "on" && !nearest(member.key, keys).empty();
+    });
   }
 
   void read_keys(Reader& reader, const FaultForm& form, FaultSpec& fault) {

@@ -352,6 +352,7 @@ void SystemLoader::read_members(Reader& root, const ZalandoCluster& manifest, Sy
   assign(spec.primary, member_index(cluster.optional("primary")));
   const Value sync = cluster.optional("sync_standby");
   spec.sync = member_index(sync);
+  if (spec.sync) context_.record("cluster.sync_standby", sync.place(), "sync_standby");
   if (spec.sync && *spec.sync == spec.primary) {
     sync.error("the primary cannot be its own synchronous standby");
   }
@@ -704,7 +705,7 @@ void SystemLoader::check_whole(const SystemSpec& spec) {
                         "there is no second member that could be synchronous");
   }
   if (spec.sync && !spec.patroni.synchronous_mode) {
-    diagnostics.error(context_.system_place, "cluster.sync_standby",
+    diagnostics.error(context_.place_of("cluster.sync_standby"), "cluster.sync_standby",
                       "synchronous_mode is off, so there is no synchronous standby",
                       "leave it out or switch synchronous_mode on");
   }
