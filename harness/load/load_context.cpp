@@ -63,7 +63,7 @@ void report_unread(const Member& member, const SettingGroup& group,
     return std::find(keys.begin(), keys.end(), member.key) != keys.end();
   };
   // --set may have changed the value of a key that stands in a file.
-  const Place& place = context.is_own(member.value.place) ? member.value.place : member.place;
+  const Place& place = member.value.place.from_command_line() ? member.value.place : member.place;
   const bool own = context.is_own(place);
   const std::string path = std::string(group.prefix) + "." + member.key;
   if (holds(group.irrelevant)) {

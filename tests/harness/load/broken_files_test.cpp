@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
 #include "harness/load/validate.hpp"
 
 using namespace predrill::harness;
@@ -45,8 +47,7 @@ class Temporary {
  public:
   explicit Temporary(const std::string& name)
       : path(std::filesystem::temp_directory_path() /
-             ("predrill-" + std::to_string(std::hash<std::string>{}(root.string())) + "-" + name)) {
-  }
+             ("predrill-" + std::to_string(::getpid()) + "-" + name)) {}
   ~Temporary() { std::filesystem::remove(path); }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
