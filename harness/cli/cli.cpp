@@ -84,6 +84,21 @@ int parse_and_run(int argc, const char* const* argv) {
   add_common(*rehearse_app, rehearse.common);
   rehearse_app->callback([&] { status = command_rehearse(rehearse); });
 
+  AuditCommand audit;
+  CLI::App* audit_app =
+      app.add_subcommand("audit", "did an observed drill test what it claims to have tested?");
+  audit_app->add_option("SCENARIO", audit.scenario, "a scenario file with observed lines")
+      ->required();
+  audit_app->add_option("--claim", audit.claim,
+                        "fault or mechanism that the drill is said to have tested, e.g. node_loss "
+                        "(default: what the record says, else the scenario's fault)");
+  audit_app
+      ->add_option("--crashes", audit.crashes,
+                   "crashes to simulate where a record claims an expired leader key")
+      ->capture_default_str();
+  add_common(*audit_app, audit.common);
+  audit_app->callback([&] { status = command_audit(audit); });
+
   std::vector<std::string> files;
   CLI::App* validate_app =
       app.add_subcommand("validate", "check scenario and system files and all that they name");

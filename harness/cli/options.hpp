@@ -29,8 +29,16 @@ struct RehearseCommand {
   std::vector<std::string> faults;
 };
 
+struct AuditCommand {
+  CommonOptions common;
+  std::string scenario;
+  std::string claim;             // a fault or a mechanism; empty: what the record says
+  std::size_t crashes = 100000;  // simulated to count how early a leader key is lost
+};
+
 int command_run(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
+int command_audit(const AuditCommand& command);
 int command_validate(const std::vector<std::string>& files);
 int command_list(const std::string& what);
 int command_explain(const std::string& name);
