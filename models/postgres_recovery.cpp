@@ -297,7 +297,7 @@ sim::Task<void> PostgresServer::drain_walsenders() {
     if (first == walsenders_.end()) co_return;
     const MemberId member = (*first)->member;
     const Time due = (*first)->confirmation(flushed(), SynchronousCommit::on);
-    if (due == sim::time_max) {
+    if (due == sim::time_max || !(*first)->flowing()) {
       co_await senders_changed_.wait();
       continue;
     }
@@ -315,16 +315,31 @@ sim::Task<void> PostgresServer::drain_walsenders() {
 
 // ---- offline work --------------------------------------------------------------------------
 
+namespace {
+
+// The directory is taken until the work ends, also where whoever waits for it is killed.
+class OfflineWork {
+ public:
+  explicit OfflineWork(bool& taken) : taken_(taken) { taken_ = true; }
+  ~OfflineWork() { taken_ = false; }
+  OfflineWork(const OfflineWork&) = delete;
+  OfflineWork& operator=(const OfflineWork&) = delete;
+
+ private:
+  bool& taken_;
+};
+
+}  // namespace
+
 sim::Task<bool> PostgresServer::single_user_recovery() {
   if (alive() || copying_ || !host_.up()) co_return false;
-  copying_ = true;
+  const OfflineWork work(copying_);
   const std::uint32_t host_life = host_.incarnation();
   const Duration replay =
       time_for(durable_.control.clean() ? 0 : wal_since_redo(), draw_replay_rate());
   co_await sim::sleep_for(timings_.start.sample_duration(starts_) + replay);
   const DiskResult written =
       co_await disk_.write(std::min(wal_since_redo(), config_.shared_buffers));
-  copying_ = false;
   if (host_life != host_.incarnation() || written != DiskResult::ok || !durable_.intact) {
     co_return false;
   }
@@ -345,10 +360,8 @@ bool PostgresServer::can_copy_from(const PostgresServer& source) const {
 sim::Task<RewindResult> PostgresServer::copy(PostgresServer& source, std::uint64_t bytes,
                                              Lsn redo) {
   const double rate = timings_.copy_bytes_per_second.sample(copies_);
-  copying_ = true;
   durable_.intact = false;
   co_await sim::sleep_for(time_for(bytes, rate < 1 ? 1 : static_cast<std::uint64_t>(rate)));
-  copying_ = false;
   if (!can_copy_from(source)) {
     emit(kinds::copy_failed, source.member());
     co_return RewindResult::failed;
@@ -372,6 +385,7 @@ sim::Task<RewindResult> PostgresServer::pg_rewind(PostgresServer& source) {
       !can_copy_from(source)) {
     co_return RewindResult::failed;
   }
+  const OfflineWork work(copying_);
   co_await sim::sleep_for(timings_.rewind.sample_duration(copies_));
   const Lsn common =
       WalHistory::common_end(durable_.history, durable_.end, source.history(), source.flushed());
@@ -388,6 +402,7 @@ sim::Task<RewindResult> PostgresServer::pg_rewind(PostgresServer& source) {
 
 sim::Task<RewindResult> PostgresServer::pg_basebackup(PostgresServer& source) {
   if (alive() || copying_ || !can_copy_from(source)) co_return RewindResult::failed;
+  const OfflineWork work(copying_);
   const Lsn redo = source.flushed();
   const RewindResult result = co_await copy(source, config_.data_bytes, redo);
   if (result == RewindResult::done) emit(kinds::copied, source.member());

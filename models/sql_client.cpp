@@ -86,6 +86,7 @@ StatementResult answered(const SqlAnswer& answer) {
   result.state = answer.state;
   result.server = answer.server;
   result.data_as_of = answer.data_as_of;
+  result.position = answer.lsn;
   // The pooler's last words do not say whether the server had done the work; a back end that is
   // terminated while it waits for a synchronous standby has committed.
   result.in_flight = answer.state == SqlState::pooler_error ||
@@ -143,6 +144,15 @@ bool Libpq::suits(const SqlAnswer& hello) const {
   return hello.in_recovery;
 }
 
+namespace {
+
+// Never negative: the answer to a connection may come in at its very end.
+sim::Duration time_left(sim::Time limit, sim::Time now) {
+  return limit == sim::time_max ? sim::forever : std::max(limit - now, sim::Duration{});
+}
+
+}  // namespace
+
 sim::Task<StatementResult> Libpq::connect(SqlSocket& socket, sim::Time deadline) {
   StatementResult result = co_await try_hosts(socket, deadline, false);
   const bool again = !result.ok() && next_host_ &&
@@ -186,7 +196,7 @@ sim::Task<StatementResult> Libpq::try_address(SqlSocket& socket, Address address
                                   ? sim::later(group_.now(), config_.connect_timeout)
                                   : sim::time_max;
   const sim::Time limit = std::min(deadline, own_limit);
-  sim::Duration left = limit == sim::time_max ? sim::forever : limit - group_.now();
+  sim::Duration left = time_left(limit, group_.now());
   sim::Result<SqlSocket> connection = co_await connect_sql(group_, book_, address, left, tcp_);
   if (!connection) co_return failed(connection.error(), false);
   SqlRequest startup;
@@ -195,7 +205,7 @@ sim::Task<StatementResult> Libpq::try_address(SqlSocket& socket, Address address
   startup.database = config_.database;
   startup.session_read_write = config_.target_session_attrs == TargetSessionAttrs::read_write;
   connection->send(startup);
-  left = limit == sim::time_max ? sim::forever : limit - group_.now();
+  left = time_left(limit, group_.now());
   const auto hello = co_await connection->receive_for(left);
   if (!hello) co_return failed(hello.error(), false);
   StatementResult result = answered(*hello);
@@ -220,7 +230,7 @@ sim::Task<StatementResult> Libpq::execute(SqlSocket& socket, SqlRequest request,
     if (!opened.ok()) co_return opened;
   }
   socket.send(request);
-  const sim::Duration left = deadline == sim::time_max ? sim::forever : deadline - group_.now();
+  const sim::Duration left = time_left(deadline, group_.now());
   const auto answer = co_await socket.receive_for(left);
   if (!answer) {
     socket.close();

@@ -373,6 +373,18 @@ Task<> rejoin(Lab& lab, bool* done) {
 }
 }  // namespace
 
+TEST_CASE("replication: a stop waits for a standby that has all but cannot be heard",
+          "[postgres][replication]") {
+  Lab lab;
+  lab.start_cluster();
+  lab.run(5s);
+  lab.sim.network().cut({&lab.host(0)}, {&lab.host(1), &lab.host(2)});
+  lab.server(0).stop(StopMode::fast);
+  lab.run(2min);  // wal_sender_timeout is one minute
+  CHECK_FALSE(lab.server(0).is_running());
+  CHECK(lab.server(0).controldata().clean());
+}
+
 TEST_CASE("replication: a diverged primary must be rewound", "[postgres][replication]") {
   Lab lab({}, slow_senders());
   lab.start_cluster();
@@ -395,6 +407,17 @@ TEST_CASE("replication: a diverged primary must be rewound", "[postgres][replica
     CHECK(lab.server(1).pg_stat_replication().count == 1);
     CHECK(lab.server(0).timeline() == 2);
     CHECK(lab.lost(0).rows == 50);
+  }
+  SECTION("with one whose first attempt was killed on the way") {
+    bool done = false;
+    lab.clients.spawn(rejoin(lab, &done));
+    lab.run(300ms);  // in single-user recovery
+    lab.clients.kill();
+    CHECK_FALSE(done);
+    lab.clients.spawn(rejoin(lab, &done));
+    lab.run(30s);
+    CHECK(done);
+    CHECK(lab.server(1).pg_stat_replication().count == 1);
   }
 }
 
