@@ -51,7 +51,8 @@ std::string_view to_text(Mechanism mechanism) {
   return texts[static_cast<std::size_t>(mechanism)];
 }
 
-InvariantChecker::InvariantChecker(const PatroniConfig& config) : config_(config) {
+InvariantChecker::InvariantChecker(const PatroniConfig& config, bool commits_wait)
+    : config_(config), commits_wait_(commits_wait) {
   adjust(config_);
 }
 
@@ -162,26 +163,49 @@ void InvariantChecker::on_writable(Time at, MemberId member, bool writable) {
   state.writable = writable;
   if (writable) {
     state.former_primary = true;
-    if (leaderless_since_ != sim::time_max) {
-      // ttl, expiry scan, poll of a dead member, one lost round, promotion.
-      const sim::Duration bound = config_.ttl + 500ms + 2s + config_.loop_wait + 2s;
-      if (candidates_ && at - leaderless_since_ > bound) {
-        const Mechanism known = vetoed_     ? Mechanism::vetoed
-                                : dcs_lost_ ? Mechanism::dcs_unavailable
-                                : paused_   ? Mechanism::paused
-                                            : Mechanism::none;
-        report(Invariant::leader_in_time, at, member, known);
-      }
-    }
+    leaderless_until(at, member);
     leaderless_since_ = sim::time_max;
     vetoed_ = false;
     dcs_lost_ = false;
+    note_unnamed(at, member, false);
     return;
   }
+  note_unnamed(at, member, false);
   if (state.patroni == Life::running) state.was_dead = state.was_frozen = false;
   const bool anybody = std::any_of(members_.begin(), members_.end(),
                                    [](const MemberState& m) { return m.writable; });
   if (!anybody) leaderless_since_ = at;
+}
+
+// ttl, expiry scan, poll of a dead member, one lost round, promotion.
+void InvariantChecker::leaderless_until(Time at, MemberId member) {
+  if (leaderless_since_ == sim::time_max || !candidates_) return;
+  const sim::Duration bound = config_.ttl + 500ms + 2s + config_.loop_wait + 2s;
+  if (at - leaderless_since_ <= bound) return;
+  const Mechanism known = vetoed_     ? Mechanism::vetoed
+                          : dcs_lost_ ? Mechanism::dcs_unavailable
+                          : paused_   ? Mechanism::paused
+                                      : Mechanism::none;
+  report(Invariant::leader_in_time, at, member, known);
+}
+
+void InvariantChecker::on_candidates(Time at, bool any) {
+  if (any && !candidates_ && leaderless_since_ != sim::time_max) leaderless_since_ = at;
+  candidates_ = any;
+}
+
+// Begins or ends the time in which this member writes without a named standby.
+void InvariantChecker::note_unnamed(Time at, MemberId member, bool by_start_of_patroni) {
+  const MemberState& state = members_[member];
+  const auto open = std::find_if(unnamed_.begin(), unnamed_.end(), [member](const Unnamed& u) {
+    return u.member == member && u.to == sim::time_max;
+  });
+  const bool now = config_.synchronous_mode && state.writable && state.names == 0;
+  if (now && open == unnamed_.end()) {
+    unnamed_.push_back({member, by_start_of_patroni, at, sim::time_max});
+  } else if (!now && open != unnamed_.end()) {
+    open->to = at;
+  }
 }
 
 void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys) {
@@ -197,9 +221,8 @@ void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys)
 void InvariantChecker::on_names(Time at, MemberId member, MemberSet names,
                                 bool by_start_of_patroni) {
   members_[member].names = names;
+  note_unnamed(at, member, by_start_of_patroni);
   if (!config_.synchronous_mode || !members_[member].writable) return;
-  if (names == 0) names_were_empty_ = true;
-  if (names == 0 && by_start_of_patroni) names_were_reset_ = true;
   if (member == sync_leader_ && (sync_standbys_ & static_cast<MemberSet>(~names)) != 0) {
     report(Invariant::sync_key_is_true, at, member,
            by_start_of_patroni ? Mechanism::names_reset : Mechanism::none);
@@ -230,8 +253,27 @@ void InvariantChecker::on_read(Time at, MemberId member, Lsn position) {
 }
 
 void InvariantChecker::on_transaction(Time at, MemberId member, std::uint32_t rows,
-                                      std::uint32_t found) {
-  if (found != 0 && found != rows) report(Invariant::atomic, at, member, Mechanism::none);
+                                      std::uint32_t found, bool acknowledged) {
+  const bool whole = found == rows || (found == 0 && !acknowledged);
+  if (!whole) report(Invariant::atomic, at, member, Mechanism::none);
+}
+
+// Every lost row must have been acknowledged while nobody was named.
+Mechanism InvariantChecker::excuse_of_loss(const Ledger& ledger, const Loss& loss,
+                                           const WalHistory& history, Lsn end) const {
+  if (!config_.synchronous_mode || !commits_wait_) return Mechanism::asynchronous;
+  // A reload takes a moment until all sessions know the names.
+  constexpr sim::Duration reload = 100ms;
+  std::uint64_t rows = 0;
+  bool reset = false;
+  for (const Unnamed& u : unnamed_) {
+    const Time to = u.to == sim::time_max ? u.to : u.to + reload;
+    const Loss part = ledger.lost(history, end, u.from, to);
+    rows += part.rows;
+    if (part.rows != 0 && u.by_start_of_patroni) reset = true;
+  }
+  if (rows >= loss.rows) return reset ? Mechanism::names_reset : Mechanism::names_empty;
+  return manual_ ? Mechanism::manual : Mechanism::none;
 }
 
 void InvariantChecker::finish(Time at, const Ledger& ledger, MemberId survivor,
@@ -241,15 +283,11 @@ void InvariantChecker::finish(Time at, const Ledger& ledger, MemberId survivor,
   if (dual.overlap > sim::Duration{}) {
     report(Invariant::one_writer, dual.first, nobody, any_excuse());
   }
+  leaderless_until(at, nobody);
+  if (survivor == nobody) return;
   const Loss loss = ledger.lost(history, end);
   if (loss.rows == 0) return;
-  if (config_.synchronous_mode) {
-    const Mechanism known = names_were_reset_   ? Mechanism::names_reset
-                            : names_were_empty_ ? Mechanism::names_empty
-                            : manual_           ? Mechanism::manual
-                                                : Mechanism::none;
-    report(Invariant::synchronous_survives, at, survivor, known);
-  }
+  report(Invariant::synchronous_survives, at, survivor, excuse_of_loss(ledger, loss, history, end));
   if (loss.bytes > last_acknowledged - received) {
     report(Invariant::loss_bounded, at, survivor, Mechanism::none);
   }

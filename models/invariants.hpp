@@ -71,7 +71,9 @@ struct Violation {
 
 class InvariantChecker {
  public:
-  explicit InvariantChecker(const PatroniConfig& config);
+  /// `commits_wait`: writers commit with synchronous_commit = on or remote_apply, so that
+  /// synchronous mode promises them something.
+  explicit InvariantChecker(const PatroniConfig& config, bool commits_wait = true);
 
   enum class KeyChange : std::uint8_t { created, swapped, overwritten, deleted, expired };
   /// The leader key changed in the store; `holder` is who has it now or had it.
@@ -95,16 +97,18 @@ class InvariantChecker {
   /// A race round ended because another member was ahead or still alive.
   void on_veto() { vetoed_ = true; }
   void on_dcs(bool available) { dcs_lost_ = dcs_lost_ || !available; }
-  /// At least one member could lead by the rules.
-  void on_candidates(bool any) { candidates_ = any; }
+  /// Whether at least one member could lead by the rules. Time without any counts for nothing.
+  void on_candidates(sim::Time at, bool any);
   /// A rejoin: where its history forks from the primary's, and where its WAL ends afterwards.
   void on_rejoin(sim::Time at, MemberId member, Lsn fork, Lsn end);
   /// A client read a position on a member.
   void on_read(sim::Time at, MemberId member, Lsn position);
-  /// Of a transaction's rows, how many are there after the failover.
-  void on_transaction(sim::Time at, MemberId member, std::uint32_t rows, std::uint32_t found);
+  /// Of a transaction's rows, how many are there: all or none, and all if it was `acknowledged`.
+  void on_transaction(sim::Time at, MemberId member, std::uint32_t rows, std::uint32_t found,
+                      bool acknowledged = false);
   /// At the end: what was acknowledged, against what the surviving primary has. `received` is the
-  /// position up to which the promoted member had received its former primary's WAL.
+  /// position up to which the promoted member had received its former primary's WAL. Without a
+  /// survivor (nobody) only what needs none is checked.
   void finish(sim::Time at, const Ledger& ledger, MemberId survivor, const WalHistory& history,
               Lsn end, Lsn last_acknowledged, Lsn received);
 
@@ -124,7 +128,18 @@ class InvariantChecker {
     MemberSet names = 0;
     Lsn last_read;
   };
+  /// A time in which a member accepted writes and named no synchronous standby.
+  struct Unnamed {
+    MemberId member;
+    bool by_start_of_patroni;
+    sim::Time from;
+    sim::Time to;
+  };
   void report(Invariant invariant, sim::Time at, MemberId member, Mechanism mechanism);
+  void leaderless_until(sim::Time at, MemberId member);
+  void note_unnamed(sim::Time at, MemberId member, bool by_start_of_patroni);
+  Mechanism excuse_of_loss(const Ledger& ledger, const Loss& loss, const WalHistory& history,
+                           Lsn end) const;
   Mechanism excuse_of(MemberId member) const;
   Mechanism any_excuse() const;
 
@@ -136,8 +151,8 @@ class InvariantChecker {
   bool vetoed_ = false;
   bool dcs_lost_ = false;
   bool candidates_ = true;
-  bool names_were_empty_ = false;
-  bool names_were_reset_ = false;
+  bool commits_wait_ = true;
+  std::vector<Unnamed> unnamed_;
   bool manual_ = false;
   bool ever_dead_ = false;
   bool ever_frozen_ = false;

@@ -26,6 +26,7 @@ struct Attempt {
   std::int64_t sent = 0;
   std::int64_t finished = 0;
   std::int64_t data_as_of = 0;  // reads: commit time of the newest data seen
+  Lsn position;                 // of the commit record, or read from; zero if not known
   std::uint64_t tag = 0;        // sequence number of the write
   std::uint16_t path = 0;       // index into Journal::paths
   bool write = true;

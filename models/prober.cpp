@@ -4,13 +4,6 @@
 
 namespace predrill::models {
 
-namespace {
-
-/// Tags of writes are unique in a run: the path above, the attempt below.
-constexpr int tag_path_shift = 40;
-
-}  // namespace
-
 Prober::Prober(sim::Host& host, AddressBook& book, DnsServer* resolver, ProberConfig config,
                Journal& journal)
     : config_(std::move(config)),
@@ -44,7 +37,7 @@ sim::Task<> Prober::tick() {
     idle_.pop_back();
     lane.busy = true;
     lane.sent = group_.now();
-    lane.tag = (static_cast<std::uint64_t>(path_) + 1) << tag_path_shift | ++sequence_;
+    lane.tag = write_tag(path_, ++sequence_);
     if (fresh) {
       group_.spawn(run(lane));
     } else {
@@ -80,6 +73,7 @@ void Prober::record(const Lane& lane, const StatementResult& result) {
   attempt.sent = lane.sent.time_since_epoch().count();
   attempt.finished = group_.now().time_since_epoch().count();
   attempt.data_as_of = result.data_as_of.time_since_epoch().count();
+  attempt.position = result.position;
   attempt.tag = config_.write ? lane.tag : 0;
   attempt.path = path_;
   attempt.write = config_.write;

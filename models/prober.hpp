@@ -8,6 +8,7 @@
 // Ignored: the prober's own processing time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +33,19 @@ struct ProberConfig {
   std::uint32_t wal_bytes = 200;                        // of a write
   sim::Duration work = std::chrono::microseconds(200);  // on an idle server
 };
+
+/// Tags of writes are unique in a run: the path (by its number in the journal) above, the attempt
+/// below.
+constexpr int tag_path_shift = 40;
+constexpr std::uint64_t write_tag(std::size_t path, std::uint64_t number) {
+  return (std::uint64_t{path} + 1) << tag_path_shift | number;
+}
+constexpr std::size_t path_of_tag(std::uint64_t tag) {  // SIZE_MAX: of no path
+  return static_cast<std::size_t>(tag >> tag_path_shift) - 1;
+}
+constexpr std::size_t number_of_tag(std::uint64_t tag) {
+  return static_cast<std::size_t>(tag & ((std::uint64_t{1} << tag_path_shift) - 1));
+}
 
 class Prober {
  public:

@@ -79,6 +79,7 @@ struct StatementResult {
   bool in_flight = false;  // sent, and its fate is not known
   MemberId server = nobody;
   sim::Time data_as_of{};
+  Lsn position{};  // of the commit record, or read from
   bool ok() const { return outcome == Outcome::ok; }
 };
 /// The result that a network error means to the program.

@@ -193,6 +193,7 @@ void Workload::note(sim::Time sent, bool write, std::uint64_t tag, std::uint32_t
   attempt.sent = sent.time_since_epoch().count();
   attempt.finished = group_.now().time_since_epoch().count();
   attempt.data_as_of = result.data_as_of.time_since_epoch().count();
+  attempt.position = result.position;
   attempt.tag = tag;
   attempt.path = path_;
   attempt.write = write;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "harness/engine/faults.hpp"
+#include "harness/engine/invariant_watch.hpp"
 #include "harness/engine/world.hpp"
 
 namespace predrill::harness {
@@ -210,10 +211,12 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   World world(scenario.system, {.seed = options.seed, .shuffle_ties = options.shuffle_ties});
   sim::Simulation& sim = world.sim();
   if (options.sink != nullptr) sim.trace().attach(*options.sink);
+  InvariantWatch watch(world);
   if (!world.settle()) {
     outcome.problem = "the system does not settle before the fault";
     return outcome;
   }
+  if (options.meddle) options.meddle(world);
   FaultInjector injector(world, scenario.faults);
   Collector collector(injector);
   sim.trace().attach(collector);
@@ -236,6 +239,9 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   }
   sim.run_until(fault + scenario.run_for);
   sim.trace().detach(collector);
+  watch.finish(survivor_of(world));
+  run.violations = watch.violations();
+  outcome.broken = watch.checker().violations();
 
   run.milestones = named_milestones(sim.trace(), collector.records, fault, outcome.old_primary);
   run.key_released = std::any_of(run.milestones.begin(), run.milestones.end(),

@@ -112,6 +112,7 @@ void World::build_members() {
     background.rows_per_kilosecond = static_cast<std::uint64_t>(writes * 1000);
     background.wal_bytes_per_row =
         writes > 0 ? static_cast<std::uint64_t>(load.wal_bytes_per_second / writes) : 0;
+    background.synchronous_commit = load.synchronous_commit;
   }
   for (auto& member : members_) {
     member->postgres.set_members(servers);
@@ -296,7 +297,12 @@ void World::start_clients() {
 // Patroni's on_role_change callback: a child of Patroni that waits for the end of recovery and then
 // writes the label and the endpoints.
 void World::on_promote(MemberId member) {
+  if (observer_ != nullptr) observer_->on_promote(member);
   if (service_) members_[member]->group.spawn(role_callback(member));
+}
+
+void World::on_failsafe(MemberId member, bool active) {
+  if (observer_ != nullptr) observer_->on_failsafe(member, active);
 }
 
 sim::Task<> World::role_callback(MemberId member) {
@@ -311,7 +317,7 @@ sim::Task<> World::role_callback(MemberId member) {
 }
 
 MemberSet World::sync_standbys() const {
-  return etcd_->store().get(scope_, {models::EtcdKey::sync, models::nobody}).value.members;
+  return dcs_value(models::EtcdKey::sync).members;
 }
 
 MemberSet World::primaries() const {

@@ -69,9 +69,15 @@ class World final : models::PatroniObserver {
   const models::Workload* workload() const { return workload_.get(); }
   models::Journal& journal() { return journal_; }
   models::Ledger& ledger() { return ledger_; }
+  /// Told what Patroni members do with their power, besides the world itself.
+  void set_observer(models::PatroniObserver* observer) { observer_ = observer; }
 
   /// Holder of the leader key.
   models::MemberId leader() const { return etcd_->holder(scope_); }
+  /// What the store holds now under a key of the cluster.
+  const models::EtcdValue& dcs_value(models::EtcdKey key) const {
+    return etcd_->store().get(scope_, {key, models::nobody}).value;
+  }
   /// The synchronous standbys in /sync.
   models::MemberSet sync_standbys() const;
   /// Members that accept writes.
@@ -87,7 +93,7 @@ class World final : models::PatroniObserver {
 
  private:
   void on_promote(models::MemberId member) override;
-  void on_failsafe(models::MemberId, bool) override {}
+  void on_failsafe(models::MemberId member, bool active) override;
   sim::Task<> role_callback(models::MemberId member);
   void build_network();
   void build_dcs();
@@ -106,6 +112,7 @@ class World final : models::PatroniObserver {
   sim::Host& add_host(std::string name, std::string_view zone);
 
   const SystemSpec& system_;
+  models::PatroniObserver* observer_ = nullptr;
   sim::Simulation sim_;
   models::Ledger ledger_;
   models::Journal journal_;

@@ -152,12 +152,34 @@ TEST_CASE("invariants: I5, I6, what was acknowledged survives") {
   SECTION("asynchronous, within what was not received") {
     InvariantChecker c = led();
     c.finish(at(60s), ledger, 1, history, {600}, {400}, {300});
-    CHECK(c.violations().empty());
+    CHECK(only_one(c, Invariant::synchronous_survives, Mechanism::asynchronous));
   }
   SECTION("asynchronous, but more is gone") {
     InvariantChecker c = led();
     c.finish(at(60s), ledger, 1, history, {600}, {400}, {350});
-    CHECK(only_one(c, Invariant::loss_bounded));
+    REQUIRE(c.violations().size() == 2);
+    CHECK(c.violations()[0].mechanism == Mechanism::asynchronous);
+    CHECK(c.violations()[1].invariant == Invariant::loss_bounded);
+    CHECK(c.unexplained() == 1);
+  }
+  SECTION("synchronous, but the writers do not wait") {
+    InvariantChecker c(synchronous(), false);
+    c.finish(at(60s), ledger, 1, history, {600}, {400}, {300});
+    CHECK(only_one(c, Invariant::synchronous_survives, Mechanism::asynchronous));
+  }
+  SECTION("names that were empty too late explain nothing") {
+    InvariantChecker c = led(synchronous());
+    c.on_sync_key(at(3s), 1, 0);
+    c.on_names(at(35s), 0, 0);
+    c.finish(at(60s), ledger, 1, history, {600}, {400}, {300});
+    CHECK(only_one(c, Invariant::synchronous_survives));
+  }
+  SECTION("names that were empty when all of it was acknowledged explain it") {
+    InvariantChecker c = led(synchronous());
+    c.on_sync_key(at(3s), 1, 0);
+    c.on_names(at(20s), 0, 0);
+    c.finish(at(60s), ledger, 1, history, {600}, {400}, {300});
+    CHECK(only_one(c, Invariant::synchronous_survives, Mechanism::names_empty));
   }
 }
 
@@ -235,6 +257,10 @@ TEST_CASE("invariants: I13, I14, I16") {
     c.on_transaction(at(9s), 1, 3, 2);
     CHECK(only_one(c, Invariant::atomic));
   }
+  SECTION("an acknowledged transaction that nobody knows of") {
+    c.on_transaction(at(9s), 1, 1, 0, true);
+    CHECK(only_one(c, Invariant::atomic));
+  }
   SECTION("a read that goes back") {
     c.on_read(at(9s), 1, {500});
     c.on_read(at(9s), 1, {500});
@@ -268,8 +294,24 @@ TEST_CASE("invariants: I15, no leader for too long") {
     CHECK(only_one(c, Invariant::leader_in_time, Mechanism::vetoed));
   }
   SECTION("or nobody could lead") {
-    c.on_candidates(false);
+    c.on_candidates(at(11s), false);
     c.on_writable(at(300s), 1, true);
     CHECK(c.violations().empty());
+  }
+  SECTION("time without a candidate does not count") {
+    c.on_candidates(at(11s), false);
+    c.on_candidates(at(200s), true);
+    c.on_writable(at(244s), 1, true);
+    CHECK(c.violations().empty());
+  }
+  SECTION("but the time after it does") {
+    c.on_candidates(at(11s), false);
+    c.on_candidates(at(200s), true);
+    c.on_writable(at(245s), 1, true);
+    CHECK(only_one(c, Invariant::leader_in_time));
+  }
+  SECTION("never at all") {
+    c.finish(at(300s), Ledger{}, nobody, WalHistory{}, {}, {}, {});
+    CHECK(only_one(c, Invariant::leader_in_time));
   }
 }

@@ -76,7 +76,8 @@ TEST_CASE("patroni: after any faults one primary comes out", "[patroni]") {
     options.patroni.use_pg_rewind = true;
     options.patroni.remove_data_directory_on_diverged_timelines = true;
     Cluster c(options);
-    c.checker.on_candidates(false);  // several faults at once may leave nobody for any time
+    c.checker.on_candidates(c.now(),
+                            false);  // several faults at once may leave nobody for any time
     Swarm swarm(c);
     for (int round = 0; round < 4; ++round) {
       for (std::uint64_t left = swarm.faults(); left > 0; --left) {
