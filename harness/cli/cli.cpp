@@ -138,7 +138,8 @@ int run_command_line(int argc, const char* const* argv) {
   std::signal(SIGTERM, on_interrupt);
   try {
     const int status = parse_and_run(argc, argv);
-    if (std::fflush(stdout) != 0) {
+    const bool flushed = std::fflush(stdout) == 0;
+    if (!flushed || std::ferror(stdout) != 0) {
       std::fputs("predrill: the output could not be written\n", stderr);
       return exit_internal;
     }

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "harness/cli/cli.hpp"
 #include "harness/cli/options.hpp"
@@ -11,9 +12,14 @@
 #include "harness/engine/rehearsal.hpp"
 #include "harness/input/nearest.hpp"
 #include "harness/load/load.hpp"
+#include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
+
+#ifndef PREDRILL_VERSION
+#define PREDRILL_VERSION "0"
+#endif
 
 namespace predrill::harness {
 
@@ -67,6 +73,15 @@ void print_advice(const std::vector<ScenarioSpec>& scenarios,
   }
 }
 
+void print_limits(const std::string& limits, const TextStyle& style) {
+  if (limits.empty()) return;
+  std::fputs(("\n" + coloured("What no rehearsal can change", Colour::bold, style) + "\n").c_str(),
+             stdout);
+  for (const std::string& line : wrap(limits, style.width - 2)) {
+    std::printf("  %s\n", line.c_str());
+  }
+}
+
 }  // namespace
 
 int command_rehearse(const RehearseCommand& command) {
@@ -100,6 +115,11 @@ int command_rehearse(const RehearseCommand& command) {
   std::vector<RehearsalRow> rows;
   bool missed = false;
   bool undecided = false;
+  ResultDocument document;
+  document.command = "rehearse";
+  document.version = PREDRILL_VERSION;
+  document.system = system->name;
+  document.seed = command.common.seed;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Summary& summary = results[i]->all;
     std::vector<Judgement> judgements;
@@ -108,30 +128,33 @@ int command_rehearse(const RehearseCommand& command) {
     missed |= verdict == Verdict::missed;
     undecided |= verdict == Verdict::undecided;
     rows.push_back({scenarios[i].name, &summary, setting_behind(scenarios[i], summary), verdict});
+    ResultEntry entry;
+    entry.scenario = scenarios[i].name;
+    entry.summary = &summary;
+    entry.judgements = std::move(judgements);
+    entry.verdict = verdict;
+    entry.setting = rows.back().setting;
+    document.results.push_back(std::move(entry));
     for (const std::string& problem : results[i]->problems) {
       std::fprintf(stderr, "predrill: %s: runs without a result: %s\n", scenarios[i].name.c_str(),
                    problem.c_str());
     }
   }
-  const TextStyle style = style_of_output();
-  std::printf("%s: %zu faults, %zu runs each, seeds %llu to %llu, path %s\n\n",
-              system->name.c_str(), scenarios.size(), runs,
-              static_cast<unsigned long long>(command.common.seed),
-              static_cast<unsigned long long>(command.common.seed + runs - 1),
-              scenarios.front().path.c_str());
-  std::fputs(rehearsal_text(rows, style).c_str(), stdout);
-  const std::string limits = expiry_limits(*system, objectives);
-  if (!limits.empty()) {
-    std::fputs(
-        ("\n" + coloured("What no rehearsal can change", Colour::bold, style) + "\n").c_str(),
-        stdout);
-    for (const std::string& line : wrap(limits, style.width - 2)) {
-      std::printf("  %s\n", line.c_str());
-    }
+  if (command.common.json()) {
+    std::fputs(to_json(document).c_str(), stdout);
+  } else {
+    const TextStyle style = style_of_output();
+    std::printf("%s: %zu faults, %zu runs each, seeds %llu to %llu, path %s\n\n",
+                system->name.c_str(), scenarios.size(), runs,
+                static_cast<unsigned long long>(command.common.seed),
+                static_cast<unsigned long long>(command.common.seed + runs - 1),
+                scenarios.front().path.c_str());
+    std::fputs(rehearsal_text(rows, style).c_str(), stdout);
+    print_limits(expiry_limits(*system, objectives), style);
+    print_advice(scenarios, results, style);
   }
-  print_advice(scenarios, results, style);
   if (interrupted()) {
-    std::fprintf(stderr, "predrill: interrupted; the table shows what was finished\n");
+    std::fprintf(stderr, "predrill: interrupted; this is what was finished\n");
     return exit_interrupted;
   }
   return missed ? exit_missed : undecided ? exit_undecided : exit_met;

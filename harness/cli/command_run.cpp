@@ -1,15 +1,25 @@
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <utility>
 
 #include "harness/cli/cli.hpp"
 #include "harness/cli/options.hpp"
+#include "harness/cli/output_files.hpp"
+#include "harness/cli/recording.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/engine/campaign.hpp"
+#include "harness/engine/rehearsal.hpp"
 #include "harness/engine/run.hpp"
 #include "harness/load/load.hpp"
+#include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
+
+#ifndef PREDRILL_VERSION
+#define PREDRILL_VERSION "0"
+#endif
 
 namespace predrill::harness {
 
@@ -94,17 +104,63 @@ std::string mechanism_text(const CampaignResult& runs) {
          line("the key had to expire", expired, runs.not_released);
 }
 
-int print_single(const ScenarioSpec& scenario, const RunCommand& command, const TextStyle& style) {
-  const RunOutcome outcome = run_once(scenario, {.seed = command.common.seed, .timeline = true});
-  if (!outcome.problem.empty()) {
-    std::fprintf(stderr, "predrill: no result: %s\n", outcome.problem.c_str());
-    return exit_undecided;
+// The document for --format json and --out. `run`: of a single run.
+std::string document_of(const ScenarioSpec& scenario, const RunCommand& command,
+                        const Summary& summary, const std::vector<Judgement>& judgements,
+                        Verdict verdict, const RunOutcome* run) {
+  ResultDocument document;
+  document.command = "run";
+  document.version = PREDRILL_VERSION;
+  document.system = scenario.system.name;
+  document.seed = command.common.seed;
+  ResultEntry entry;
+  entry.scenario = scenario.name;
+  entry.summary = &summary;
+  entry.judgements = judgements;
+  entry.verdict = verdict;
+  entry.setting = setting_behind(scenario, summary);
+  entry.observed = scenario.observed;
+  if (run != nullptr && run->problem.empty()) {
+    entry.run = &run->measures;
+    document.timeline = run->timeline;
   }
+  document.results.push_back(std::move(entry));
+  return to_json(document);
+}
+
+// Writes what --out and --trace want; false if that failed, which has been said.
+bool write_files(const RunCommand& command, const ScenarioSpec& scenario, std::string document,
+                 Recording& recording, const RunOutcome& recorded) {
+  OutputFiles files;
+  if (!command.out.empty()) {
+    files.add(std::filesystem::path(command.out) / "result.json", std::move(document));
+  }
+  recording.add_files(scenario, recorded, files);
+  const auto problem = files.write();
+  if (problem) std::fprintf(stderr, "predrill: %s\n", problem->c_str());
+  return !problem;
+}
+
+int print_single(const ScenarioSpec& scenario, const RunCommand& command, const TextStyle& style) {
+  Recording recording(command.trace, command.out);
+  const RunOutcome outcome =
+      run_once(scenario, {.seed = command.common.seed, .timeline = true, .sink = recording.sink()});
   const RunMeasures& run = outcome.measures;
   Summary summary(scenario.path);
-  summary.add(run);
+  if (outcome.problem.empty()) summary.add(run);
   std::vector<Judgement> judgements;
   const Verdict verdict = judge_all(scenario, summary, judgements);
+  const std::string document =
+      document_of(scenario, command, summary, judgements, verdict, &outcome);
+  if (!write_files(command, scenario, document, recording, outcome)) return exit_internal;
+  if (!outcome.problem.empty()) {
+    std::fprintf(stderr, "predrill: no result: %s\n", outcome.problem.c_str());
+  }
+  if (command.common.json()) {
+    print(document);
+    return status_of(verdict);
+  }
+  if (!outcome.problem.empty()) return exit_undecided;
   print(heading(scenario, command.common, 1));
   section("Timeline (since the fault)", timeline_text(outcome.timeline, style), style);
   section("Outages", outages_text(run, style), style);
@@ -140,6 +196,24 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
   }
   std::vector<Judgement> judgements;
   const Verdict verdict = judge_all(scenario, result.all, judgements);
+  const std::string document =
+      document_of(scenario, command, result.all, judgements, verdict, nullptr);
+  Recording recording(command.trace, command.out);
+  if (recording.wanted()) {
+    const RunOutcome first =
+        run_once(scenario, {.seed = command.common.seed, .sink = recording.sink()});
+    if (!write_files(command, scenario, document, recording, first)) return exit_internal;
+  }
+  const auto status = [&] {
+    if (!result.stopped) return status_of(verdict);
+    std::fprintf(stderr, "predrill: interrupted after %lld of %zu runs\n",
+                 static_cast<long long>(result.all.runs()), result.wanted);
+    return static_cast<int>(exit_interrupted);
+  };
+  if (command.common.json()) {
+    print(document);
+    return status();
+  }
   print(heading(scenario, command.common, runs));
   section("What became of the leader key", mechanism_text(result), style);
   section("Distribution over " + std::to_string(result.all.runs()) + " runs",
@@ -161,12 +235,7 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
   std::snprintf(fingerprint, sizeof fingerprint, "\nfingerprint %016llx\n",
                 static_cast<unsigned long long>(result.all.fingerprint()));
   print(fingerprint);
-  if (result.stopped) {
-    std::fprintf(stderr, "predrill: interrupted after %lld of %zu runs\n",
-                 static_cast<long long>(result.all.runs()), result.wanted);
-    return exit_interrupted;
-  }
-  return status_of(verdict);
+  return status();
 }
 
 }  // namespace

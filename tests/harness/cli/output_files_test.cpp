@@ -1,0 +1,75 @@
+// Files are written in full or not at all.
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "harness/cli/output_files.hpp"
+
+using namespace predrill::harness;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "predrill-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::size_t entries() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(path), fs::directory_iterator{}));
+  }
+  fs::path path;
+};
+
+std::string content_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("output files: written, with their folders, and nothing else") {
+  const Folder folder;
+  OutputFiles files;
+  const std::string large(3000000, 'x');
+  files.add(folder.path / "a/b/result.json", "{}\n");
+  files.add(folder.path / "large", large);
+  CHECK_FALSE(files.write().has_value());
+  CHECK(content_of(folder.path / "a/b/result.json") == "{}\n");
+  CHECK(content_of(folder.path / "large") == large);
+  CHECK(folder.entries() == 2);
+  OutputFiles again;
+  again.add(folder.path / "large", "short");
+  CHECK_FALSE(again.write().has_value());
+  CHECK(content_of(folder.path / "large") == "short");
+}
+
+TEST_CASE("output files: what cannot be written leaves everything as it was") {
+  const Folder folder;
+  std::ofstream(folder.path / "result.json") << "old";
+  std::ofstream(folder.path / "file") << "no folder";
+  OutputFiles files;
+  files.add(folder.path / "result.json", "new");
+  files.add(folder.path / "file/events.jsonl", "new");
+  const auto problem = files.write();
+  REQUIRE(problem.has_value());
+  CHECK(problem->find("cannot write " + (folder.path / "file/events.jsonl").string()) == 0);
+  CHECK(problem->find("Not a directory") != std::string::npos);
+  CHECK(content_of(folder.path / "result.json") == "old");
+  CHECK(folder.entries() == 2);
+}
