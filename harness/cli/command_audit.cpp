@@ -15,6 +15,7 @@ int command_audit(const AuditCommand& command) {
   Diagnostics diagnostics;
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;
+  if (!can_simulate(scenario->system)) return exit_usage;
   if (scenario->observed.empty()) {
     std::fprintf(stderr, "predrill: %s has no \"observed\" lines: there is no record to audit\n",
                  command.scenario.c_str());

@@ -89,6 +89,7 @@ int command_rehearse(const RehearseCommand& command) {
   Diagnostics diagnostics;
   const auto system = load_system(command.system, diagnostics, command.common.settings);
   if (!report(diagnostics) || !system) return exit_usage;
+  if (!can_simulate(*system)) return exit_usage;
   const std::vector<Objective> objectives =
       system->objectives.empty() ? std::vector<Objective>{{"rto", 0.99, 30}} : system->objectives;
   const auto scenarios = rehearsal_scenarios(*system, command.faults, objectives);

@@ -244,6 +244,7 @@ int command_run(const RunCommand& command) {
   Diagnostics diagnostics;
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;
+  if (!can_simulate(scenario->system)) return exit_usage;
   const TextStyle style = style_of_output();
   // A record is compared with the distribution, not with one run of luck.
   constexpr std::size_t runs_against_record = 1000;

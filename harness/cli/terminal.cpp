@@ -27,4 +27,15 @@ bool report(const Diagnostics& diagnostics) {
   return !diagnostics.has_errors();
 }
 
+bool can_simulate(const SystemSpec& system) {
+  if (system.dcs.kind == DcsSpec::Kind::etcd && !system.dcs.members.empty()) return true;
+  std::fprintf(
+      stderr,
+      "%s: error: dcs: whole systems are simulated with etcd only; found %s. Say "
+      "\"dcs\": {\"kind\": \"etcd\", \"members\": [...]} to rehearse them as if\n",
+      system.file.c_str(),
+      system.dcs.kind == DcsSpec::Kind::etcd ? "etcd without members" : "the Kubernetes endpoints");
+  return false;
+}
+
 }  // namespace predrill::harness

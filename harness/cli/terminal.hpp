@@ -5,6 +5,7 @@
 
 #include "harness/input/diagnostics.hpp"
 #include "harness/report/table.hpp"
+#include "harness/system.hpp"
 
 namespace predrill::harness {
 
@@ -13,5 +14,8 @@ TextStyle style_of_output();
 
 /// Prints what was found on standard error. True if the input can be used.
 bool report(const Diagnostics& diagnostics);
+
+/// False, with a sentence on standard error, for a system that can be read but not yet simulated.
+bool can_simulate(const SystemSpec& system);
 
 }  // namespace predrill::harness
