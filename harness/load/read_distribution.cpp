@@ -265,4 +265,11 @@ std::optional<Distribution> read_distribution(const Value& value, Quantity quant
   return DistributionReader(quantity, 0).read(value);
 }
 
+bool read_into(sim::Distribution& to, const Value& value, Quantity quantity) {
+  auto found = read_distribution(value, quantity);
+  if (!found) return false;
+  to = std::move(*found);
+  return true;
+}
+
 }  // namespace predrill::harness

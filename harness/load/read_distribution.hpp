@@ -33,5 +33,7 @@ enum class Quantity : std::uint8_t {
 /// nullopt where it is missing or wrong; a problem that only the whole shows (a low above a high)
 /// is reported too.
 std::optional<sim::Distribution> read_distribution(const Value&, Quantity = Quantity::duration);
+/// Leaves `to` as it is then; says whether it was read.
+bool read_into(sim::Distribution& to, const Value&, Quantity = Quantity::duration);
 
 }  // namespace predrill::harness
