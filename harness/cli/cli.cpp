@@ -36,6 +36,8 @@ constexpr const char* examples =
     "      one failover as a timeline; add --runs 1000 for the distribution\n"
     "  predrill run scenarios/drills/node-loss.json --set patroni.ttl=20 --runs 1000\n"
     "      the same with another setting, without touching a file\n"
+    "  predrill what-if scenarios/drills/node-loss.json --vary patroni.ttl=20,30,60\n"
+    "      which setting buys what: every run with the same seeds, differences with intervals\n"
     "  predrill explain ttl\n"
     "      what a setting, a fault or a stage does here, and how that is known\n"
     "\n"
@@ -55,6 +57,33 @@ void add_common(CLI::App& command, CommonOptions& options) {
   command.add_option("--format", options.format, "text, or json: one document on standard output")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+}
+
+void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
+  CLI::App* command =
+      app.add_subcommand("what-if", "one scenario under many configurations, run by run");
+  command->add_option("SCENARIO", what_if.scenario, "a scenario file")->required();
+  command
+      ->add_option("--vary", what_if.vary,
+                   "a setting and its values: path=a,b,c, a range path=20..60:10, or settings that "
+                   "change together a/b=20/5,30/10; several span a grid")
+      ->required()
+      ->allow_extra_args(false);
+  command
+      ->add_option("--measure", what_if.measures,
+                   "columns of the table: rto.p99, haproxy.downtime.mean, detection.p50, "
+                   "errors.p95, waiting.max, rpo.rows.max")
+      ->delimiter(',')
+      ->capture_default_str();
+  add_common(*command, what_if.common);
+  command->footer(
+      "Examples:\n"
+      "  predrill what-if scenarios/drills/node-loss.json --vary patroni.ttl=20,30,60\n"
+      "  predrill what-if scenarios/drills/node-loss.json --vary patroni.ttl=20..60:10 \\\n"
+      "      --vary patroni.loop_wait=5,10 --measure rto.p99,errors.p50\n"
+      "  predrill what-if scenarios/drills/node-loss.json \\\n"
+      "      --vary patroni.ttl/patroni.loop_wait/patroni.retry_timeout=20/5/5,30/5/10,60/10/20\n");
+  command->callback([&] { status = command_what_if(what_if); });
 }
 
 int parse_and_run(int argc, const char* const* argv) {
@@ -83,6 +112,9 @@ int parse_and_run(int argc, const char* const* argv) {
       ->delimiter(',');
   add_common(*rehearse_app, rehearse.common);
   rehearse_app->callback([&] { status = command_rehearse(rehearse); });
+
+  WhatIfCommand what_if;
+  add_what_if(app, what_if, status);
 
   AuditCommand audit;
   CLI::App* audit_app =

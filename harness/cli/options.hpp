@@ -29,6 +29,13 @@ struct RehearseCommand {
   std::vector<std::string> faults;
 };
 
+struct WhatIfCommand {
+  CommonOptions common;
+  std::string scenario;
+  std::vector<std::string> vary;  // path=a,b,c; path=20..60:10; a/b=1/2,3/4
+  std::vector<std::string> measures = {"rto.p50", "rto.p99", "rpo.rows.max"};
+};
+
 struct AuditCommand {
   CommonOptions common;
   std::string scenario;
@@ -38,6 +45,7 @@ struct AuditCommand {
 
 int command_run(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
+int command_what_if(const WhatIfCommand& command);
 int command_audit(const AuditCommand& command);
 int command_validate(const std::vector<std::string>& files);
 int command_list(const std::string& what);

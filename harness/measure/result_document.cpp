@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace predrill::harness {
@@ -32,6 +33,19 @@ Json seconds(Duration d) {
 // Four decimals.
 Json share(double value) {
   return std::floor(value * 1e4 + 0.5) / 1e4;
+}
+
+// Six significant digits: what an estimate is good for, and the same text everywhere.
+Json estimate(const std::optional<double>& value) {
+  if (!value || !std::isfinite(*value)) return Json();
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.6g", *value);
+  return std::strtod(text.data(), nullptr);
+}
+
+Json estimate_interval(const std::optional<sim::Interval<double>>& interval) {
+  if (!interval) return Json();
+  return Json::array({estimate(interval->low), estimate(interval->high)});
 }
 
 std::string hexadecimal(std::uint64_t value) {
@@ -219,15 +233,58 @@ void add_losses(const Summary& summary, Json& json) {
   json["violations"] = std::move(violations);
 }
 
+Json measures_of(const ResultEntry& entry) {
+  Json json = Json::object();
+  for (const MeasureEntry& measure : entry.measures) {
+    Json one;
+    one["unit"] = measure.unit;
+    one["value"] = estimate(measure.value);
+    one["ci"] = estimate_interval(measure.interval);
+    one["difference"] = estimate(measure.difference);
+    one["difference_ci"] = estimate_interval(measure.difference_interval);
+    json[measure.name] = std::move(one);
+  }
+  return json;
+}
+
+Json assignments_of(const std::vector<std::pair<std::string, std::string>>& values) {
+  Json json = Json::object();
+  for (const auto& [path, value] : values) json[path] = value;
+  return json;
+}
+
+Json what_if_of(const WhatIfPart& part) {
+  Json left_out = Json::array();
+  for (const auto& values : part.left_out) left_out.push_back(assignments_of(values));
+  Json all = Json::object();
+  for (const ElasticityEntry& entry : part.elasticities) {
+    const auto one = [](const sim::Estimate& e) {
+      Json json;
+      json["value"] = estimate(e.value);
+      json["ci"] = estimate_interval(e.interval);
+      return json;
+    };
+    Json json;
+    json["rto"] = one(entry.whole);
+    for (std::size_t s = 0; s < entry.by_stage.size(); ++s) {
+      json[std::string(stage_names[s])] = one(entry.by_stage[s]);
+    }
+    all[entry.path] = std::move(json);
+  }
+  Json json;
+  json["left_out"] = std::move(left_out);
+  json["elasticities"] = std::move(all);
+  return json;
+}
+
 Json entry_of(const ResultEntry& entry) {
   const Summary& summary = *entry.summary;
   Json json;
   json["scenario"] = entry.scenario;
   if (!entry.varied.empty()) {
-    Json varied = Json::object();
-    for (const auto& [path, value] : entry.varied) varied[path] = value;
-    json["varied"] = std::move(varied);
+    json["varied"] = assignments_of(entry.varied);
   }
+  if (!entry.measures.empty()) json["measures"] = measures_of(entry);
   json["verdict"] = to_text(entry.verdict);
   json["runs"] = summary.runs();
   json["without_fault"] = summary.without_fault();
@@ -270,6 +327,7 @@ std::string to_json(const ResultDocument& document) {
   Json results = Json::array();
   for (const ResultEntry& entry : document.results) results.push_back(entry_of(entry));
   json["results"] = std::move(results);
+  if (document.what_if) json["what_if"] = what_if_of(*document.what_if);
   if (!document.timeline.empty()) {
     Json timeline = Json::array();
     for (const TimelineEntry& entry : document.timeline) {

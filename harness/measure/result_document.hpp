@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,6 +16,16 @@
 
 namespace predrill::harness {
 
+/// A measure of a study: the value, and its difference to the current configuration.
+struct MeasureEntry {
+  std::string name;  // "rto.p99"
+  std::string unit;  // "s", or empty for counts
+  std::optional<double> value;
+  std::optional<sim::Interval<double>> interval;  // 95 %
+  std::optional<double> difference;
+  std::optional<sim::Interval<double>> difference_interval;  // 95 %, paired
+};
+
 /// One scenario, fault or grid point. What it points at outlives it.
 struct ResultEntry {
   std::string scenario;
@@ -24,8 +35,22 @@ struct ResultEntry {
   std::string setting;                   // behind the dominating stage; may be empty
   /// What --vary or --set gave this entry: path of the key, value.
   std::vector<std::pair<std::string, std::string>> varied;
-  std::span<const Observed> observed;  // of an incident
-  const RunMeasures* run = nullptr;    // of a single run: adds its outages and pool readings
+  std::span<const Observed> observed;    // of an incident
+  const RunMeasures* run = nullptr;      // of a single run: adds its outages and pool readings
+  std::vector<MeasureEntry> measures{};  // of a study
+};
+
+struct ElasticityEntry {
+  std::string path;
+  sim::Estimate whole;                  // of the mean RTO
+  std::vector<sim::Estimate> by_stage;  // in the order of stage_names
+};
+
+/// What a study says beyond its points.
+struct WhatIfPart {
+  /// Points that Patroni would not run as written.
+  std::vector<std::vector<std::pair<std::string, std::string>>> left_out;
+  std::vector<ElasticityEntry> elasticities;
 };
 
 struct ResultDocument {
@@ -35,6 +60,7 @@ struct ResultDocument {
   std::uint64_t seed = 0;  // of the first run
   std::vector<ResultEntry> results;
   std::vector<TimelineEntry> timeline;  // single runs
+  std::optional<WhatIfPart> what_if{};
 };
 
 /// The document, indented, ended by a line feed. Text that is not UTF-8 is replaced by U+FFFD.

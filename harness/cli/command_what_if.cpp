@@ -1,0 +1,186 @@
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/cli/cli.hpp"
+#include "harness/cli/options.hpp"
+#include "harness/cli/terminal.hpp"
+#include "harness/load/load.hpp"
+#include "harness/measure/result_document.hpp"
+#include "harness/measure/verdict.hpp"
+#include "harness/report/number.hpp"
+#include "harness/report/progress.hpp"
+#include "harness/report/text.hpp"
+#include "harness/what_if/study.hpp"
+#include "harness/what_if/study_text.hpp"
+
+#ifndef PREDRILL_VERSION
+#define PREDRILL_VERSION "0"
+#endif
+
+namespace predrill::harness {
+
+namespace {
+
+constexpr std::size_t usual_runs = 1000;
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+}
+
+void section(const std::string& title, const std::string& body, const TextStyle& style) {
+  if (body.empty()) return;
+  print("\n" + coloured(title, Colour::bold, style) + "\n" + body);
+}
+
+bool complain(const std::string& option, const std::string& problem) {
+  std::fprintf(stderr, "predrill: %s: %s\n", option.c_str(), problem.c_str());
+  return false;
+}
+
+// False if one of them is wrong; each that is has been reported.
+bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
+                  std::vector<StudyMeasure>& measures) {
+  bool ok = true;
+  for (const std::string& text : command.vary) {
+    std::string problem;
+    auto axis = parse_axis(text, problem);
+    if (axis && axis->is_range()) {
+      axis.reset();
+      problem = "a range without a step, " + text + ": add one, as in 20..60:10";
+    }
+    if (axis) {
+      axes.push_back(std::move(*axis));
+    } else {
+      ok = complain("--vary", problem);
+    }
+  }
+  for (const std::string& text : command.measures) {
+    std::string problem;
+    auto measure = parse_measure(text, problem);
+    if (measure) {
+      measures.push_back(std::move(*measure));
+    } else {
+      ok = complain("--measure", problem);
+    }
+  }
+  return ok;
+}
+
+double in_document_unit(const StudyMeasure& measure, double value) {
+  return measure.is_time() ? value / 1e9 : value;
+}
+
+ResultEntry entry_of(const StudyPlan& plan, const StudyResult& result, const PointResult& point,
+                     const Assignments& varied) {
+  ResultEntry entry;
+  entry.scenario = plan.current.name;
+  entry.summary = &point.summary;
+  for (const Objective& objective : plan.current.objectives) {
+    entry.judgements.push_back(judge(objective, point.summary));
+  }
+  entry.verdict = overall(entry.judgements, point.summary);
+  entry.varied = varied;
+  for (std::size_t m = 0; m < result.measures.size(); ++m) {
+    const StudyMeasure& measure = result.measures[m];
+    const auto number = [&](const std::optional<double>& value) {
+      return value ? std::optional(in_document_unit(measure, *value)) : std::nullopt;
+    };
+    const auto interval = [&](const std::optional<sim::Interval<double>>& i) {
+      return i ? std::optional(sim::Interval<double>{in_document_unit(measure, i->low),
+                                                     in_document_unit(measure, i->high)})
+               : std::nullopt;
+    };
+    entry.measures.push_back({measure.name, measure.is_time() ? "s" : "",
+                              number(point.measured[m].value), interval(point.measured[m].interval),
+                              number(point.differences[m].value),
+                              interval(point.differences[m].interval)});
+  }
+  return entry;
+}
+
+std::string document_of(const StudyPlan& plan, const StudyResult& result,
+                        const std::vector<Elasticity>& moved, const WhatIfCommand& command) {
+  ResultDocument document;
+  document.command = "what-if";
+  document.version = PREDRILL_VERSION;
+  document.system = plan.current.system.name;
+  document.seed = command.common.seed;
+  document.results.push_back(entry_of(plan, result, result.current, {}));
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    document.results.push_back(
+        entry_of(plan, result, result.points[i], plan.points[i].grid.values));
+  }
+  WhatIfPart part;
+  for (const GridPoint& point : plan.left_out) part.left_out.push_back(point.values);
+  for (const Elasticity& one : moved) {
+    part.elasticities.push_back({one.path, one.whole, {one.by_stage.begin(), one.by_stage.end()}});
+  }
+  document.what_if = std::move(part);
+  return to_json(document);
+}
+
+std::string heading(const StudyPlan& plan, const CommonOptions& common, std::size_t runs) {
+  std::string text = plan.current.title.empty() ? plan.current.name : plan.current.title;
+  text += "\n" + std::to_string(plan.points.size()) + " configurations and the current one, " +
+          std::to_string(runs) + " runs each with the same seeds " + std::to_string(common.seed) +
+          " to " + std::to_string(common.seed + runs - 1) + ", path " + plan.current.path + "\n";
+  if (!plan.left_out.empty()) {
+    text += std::to_string(plan.left_out.size()) +
+            (plan.left_out.size() == 1 ? " point is" : " points are") +
+            " left out, because Patroni would not run it as written: " +
+            point_text(plan.left_out.front().values) + ": " + plan.left_out_because + "\n";
+  }
+  return text + "Times in seconds; [95 % intervals], differences paired run by run.\n\n";
+}
+
+}  // namespace
+
+int command_what_if(const WhatIfCommand& command) {
+  std::vector<VaryAxis> axes;
+  std::vector<StudyMeasure> measures;
+  if (!read_options(command, axes, measures)) return exit_usage;
+  Diagnostics diagnostics;
+  const auto plan =
+      plan_study(command.scenario, command.common.settings, std::move(axes), diagnostics);
+  if (!report(diagnostics) || !plan) return exit_usage;
+  if (!can_simulate(plan->current.system)) return exit_usage;
+  if (plan->points.empty()) {
+    std::fprintf(stderr, "predrill: no point of the grid can be run as written: %s\n",
+                 plan->left_out_because.c_str());
+    return exit_usage;
+  }
+  const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
+  StudyResult result = [&] {
+    Progress progress("what-if " + plan->current.name,
+                      static_cast<std::int64_t>((plan->points.size() + 1) * runs));
+    return run_study(*plan, measures,
+                     {.first_seed = command.common.seed,
+                      .runs = runs,
+                      .jobs = command.common.jobs,
+                      .stop = &interrupted(),
+                      .progress = [&](std::size_t, std::size_t) { progress.add(); }});
+  }();
+  for (const std::string& problem : result.current.problems) {
+    std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
+  }
+  const std::vector<Elasticity> moved = elasticities(*plan, result);
+  if (command.common.json()) {
+    print(document_of(*plan, result, moved, command));
+  } else {
+    const TextStyle style = style_of_output();
+    print(heading(*plan, command.common, runs));
+    print(study_text(*plan, result, {}, style));
+    section("Heat map", heat_map_text(*plan, result, 0, style), style);
+    section("What moves the mean RTO: % per 1 % of the setting, by stage",
+            elasticity_text(moved, style), style);
+  }
+  if (result.stopped) {
+    std::fprintf(stderr, "predrill: interrupted; this is what was finished\n");
+    return exit_interrupted;
+  }
+  return exit_met;
+}
+
+}  // namespace predrill::harness
