@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "harness/system.hpp"
@@ -66,6 +70,10 @@ struct Target {
   std::string name;  // member, node or zone where the role is named or zone
 };
 
+/// The value of a key that only one kind of system knows.
+using FaultArgument =
+    std::variant<bool, std::int64_t, double, sim::Duration, sim::Distribution, std::string>;
+
 struct FaultSpec {
   FaultKind kind = FaultKind::node_loss;
   When at;
@@ -81,6 +89,17 @@ struct FaultSpec {
   sim::Duration jump{};                // clock_jump
   std::uint64_t bytes_per_second = 0;  // lag: bandwidth left
   std::string candidate;               // switchover
+
+  // Of a system with a kind of its own: these, `at` and `length` say it all.
+  std::string name;
+  std::vector<std::string> targets;
+  std::map<std::string, FaultArgument, std::less<>> arguments;
+  /// Null if the scenario does not give it. T: a type of FaultArgument.
+  template <class T>
+  const T* argument(std::string_view key) const {
+    const auto found = arguments.find(key);
+    return found == arguments.end() ? nullptr : std::get_if<T>(&found->second);
+  }
 };
 
 /// One line of an incident's log.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -123,9 +124,25 @@ struct Objective {
   double bound = 0;
 };
 
+class SystemKind;
+
+/// What the own sections of a system say that is no Patroni cluster; each kind derives its own.
+struct KindSpec {
+  virtual ~KindSpec() = default;
+
+ protected:
+  KindSpec() = default;
+  KindSpec(const KindSpec&) = default;
+  KindSpec& operator=(const KindSpec&) = default;
+};
+
 struct SystemSpec {
   std::string name;
   std::string file;  // of system.json
+  /// Of a system that is no Patroni cluster (harness/kinds); both null for a cluster. What follows
+  /// describes a cluster, except objectives and origins.
+  const SystemKind* kind = nullptr;
+  std::shared_ptr<const KindSpec> of_kind;
   std::vector<ZoneLatency> latencies;
   std::vector<MemberSpec> members;
   std::size_t primary = 0;          // index of the member that leads when a run starts

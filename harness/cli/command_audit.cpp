@@ -15,6 +15,13 @@ int command_audit(const AuditCommand& command) {
   Diagnostics diagnostics;
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;
+  if (scenario->system.kind != nullptr) {
+    std::fprintf(stderr,
+                 "predrill: audit asks what became of a leader key; %s has none. Use predrill run, "
+                 "which lays the record beside the simulation\n",
+                 scenario->system.name.c_str());
+    return exit_usage;
+  }
   if (!can_simulate(scenario->system)) return exit_usage;
   if (scenario->observed.empty()) {
     std::fprintf(stderr, "predrill: %s has no \"observed\" lines: there is no record to audit\n",

@@ -11,6 +11,7 @@
 #include "harness/engine/faults.hpp"
 #include "harness/engine/rehearsal.hpp"
 #include "harness/input/nearest.hpp"
+#include "harness/kinds/system_kind.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
@@ -27,17 +28,17 @@ namespace {
 
 constexpr std::size_t usual_runs = 1000;
 
-bool known_faults(const std::vector<std::string>& names) {
+bool known_faults(const SystemSpec& system, const std::vector<std::string>& names) {
   bool ok = true;
+  std::vector<std::string_view> all;
+  if (system.kind != nullptr) {
+    for (const FaultType& fault : system.kind->faults()) all.push_back(fault.name);
+  } else {
+    for (const FaultInfo& fault : fault_catalogue()) all.push_back(fault.name);
+  }
   for (const std::string& name : names) {
-    const auto faults = fault_catalogue();
-    if (std::any_of(faults.begin(), faults.end(),
-                    [&](const FaultInfo& f) { return f.name == name; })) {
-      continue;
-    }
+    if (std::find(all.begin(), all.end(), name) != all.end()) continue;
     ok = false;
-    std::vector<std::string_view> all;
-    for (const FaultInfo& fault : faults) all.push_back(fault.name);
     const std::string near = nearest(name, all);
     const std::string hint =
         near.empty() ? "see predrill list faults" : "did you mean \"" + near + "\"?";
@@ -85,10 +86,10 @@ void print_limits(const std::string& limits, const TextStyle& style) {
 }  // namespace
 
 int command_rehearse(const RehearseCommand& command) {
-  if (!known_faults(command.faults)) return exit_usage;
   Diagnostics diagnostics;
   const auto system = load_system(command.system, diagnostics, command.common.settings);
   if (!report(diagnostics) || !system) return exit_usage;
+  if (!known_faults(*system, command.faults)) return exit_usage;
   if (!can_simulate(*system)) return exit_usage;
   const std::vector<Objective> objectives =
       system->objectives.empty() ? std::vector<Objective>{{"rto", 0.99, 30}} : system->objectives;

@@ -167,6 +167,7 @@ int print_single(const ScenarioSpec& scenario, const RunCommand& command, const 
   section("Stages of the RTO, path " + scenario.path, stages_text(run, scenario.path, style),
           style);
   section("Data", rpo_text(run, style), style);
+  section("Measures", values_text(run, style), style);
   section("Errors", errors_text(run, style), style);
   section("PgBouncer", pool_text(run, style), style);
   section("Safety", violations_text(run, style), style);

@@ -28,6 +28,7 @@ bool report(const Diagnostics& diagnostics) {
 }
 
 bool can_simulate(const SystemSpec& system) {
+  if (system.kind != nullptr) return true;
   if (system.dcs.kind == DcsSpec::Kind::etcd && !system.dcs.members.empty()) return true;
   std::fprintf(
       stderr,

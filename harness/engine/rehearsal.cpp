@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/engine/faults.hpp"
+#include "harness/kinds/system_kind.hpp"
 
 namespace predrill::harness {
 
@@ -151,16 +152,37 @@ std::string_view fixed_reason(Stage stage, FaultKind kind) {
   return "";
 }
 
+bool is_wanted(std::string_view fault, const std::vector<std::string>& only) {
+  return only.empty() || std::find(only.begin(), only.end(), fault) != only.end();
+}
+
+std::vector<ScenarioSpec> of_kind(const SystemSpec& system, const std::vector<std::string>& only,
+                                  const std::vector<Objective>& objectives) {
+  std::vector<ScenarioSpec> scenarios;
+  for (FaultSpec& fault : system.kind->usual_faults(system)) {
+    if (!is_wanted(fault.name, only)) continue;
+    ScenarioSpec scenario;
+    scenario.name = fault.name;
+    scenario.title = std::string(system.kind->find_fault(fault.name)->title);
+    scenario.system = system;
+    scenario.faults.push_back(std::move(fault));
+    scenario.run_for = system.kind->observation();
+    scenario.path = system.kind->paths().front();
+    scenario.objectives = objectives;
+    scenarios.push_back(std::move(scenario));
+  }
+  return scenarios;
+}
+
 }  // namespace
 
 std::vector<ScenarioSpec> rehearsal_scenarios(const SystemSpec& system,
                                               const std::vector<std::string>& only,
                                               const std::vector<Objective>& objectives) {
+  if (system.kind != nullptr) return of_kind(system, only, objectives);
   std::vector<ScenarioSpec> scenarios;
   for (const FaultInfo& fault : fault_catalogue()) {
-    const bool wanted =
-        only.empty() || std::find(only.begin(), only.end(), fault.name) != only.end();
-    if (!wanted || !applies(fault.kind, system)) continue;
+    if (!is_wanted(fault.name, only) || !applies(fault.kind, system)) continue;
     ScenarioSpec scenario;
     scenario.name = std::string(fault.name);
     scenario.title = std::string(fault.title);
@@ -175,6 +197,9 @@ std::vector<ScenarioSpec> rehearsal_scenarios(const SystemSpec& system,
 }
 
 std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary) {
+  if (scenario.system.kind != nullptr) {
+    return scenario.system.kind->setting_behind(scenario, summary);
+  }
   const auto stage = summary.dominating_stage();
   if (!stage || scenario.faults.empty()) return "";
   const auto released = summary.key_released();
@@ -194,6 +219,7 @@ std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary)
 // Key expiry: ttl - a + U(0, 0.5) with a in [0, loop_wait] (reference: etcd lease, HA loop), then
 // the race polls the dead member for 2 s (ha.py fetch_node_status), then promotion.
 std::string expiry_limits(const SystemSpec& system, const std::vector<Objective>& objectives) {
+  if (system.kind != nullptr) return "";
   constexpr Duration poll = 2s;
   constexpr Duration scan = 500ms;
   constexpr Duration ttl_min = 20s;  // config.py since 3.2.0

@@ -7,6 +7,7 @@
 #include "harness/engine/faults.hpp"
 #include "harness/engine/invariant_watch.hpp"
 #include "harness/engine/world.hpp"
+#include "harness/kinds/system_kind.hpp"
 
 namespace predrill::harness {
 
@@ -206,6 +207,7 @@ void measure(RunOutcome& outcome, World& world, const ScenarioSpec& scenario, Ti
 }  // namespace
 
 RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
+  if (scenario.system.kind != nullptr) return scenario.system.kind->run(scenario, options);
   RunOutcome outcome;
   outcome.measures.seed = options.seed;
   World world(scenario.system, {.seed = options.seed, .shuffle_ties = options.shuffle_ties});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <span>
@@ -34,7 +35,8 @@ class LoadContext {
   Diagnostics& diagnostics;
   std::map<std::string, Origin> origins;
   std::map<std::string, Place> places;
-  Place system_place;  // of the file as a whole
+  std::filesystem::path folder;  // of the system file, for the files that it names
+  Place system_place;            // of the file as a whole
   std::vector<std::string> own_files;
 };
 

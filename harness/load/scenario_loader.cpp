@@ -3,6 +3,7 @@
 
 #include "harness/input/nearest.hpp"
 #include "harness/input/reader.hpp"
+#include "harness/kinds/scenario_parts.hpp"
 #include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
 #include "harness/load/read_distribution.hpp"
@@ -37,18 +38,28 @@ constexpr std::string_view text_of_role(Role role) {
 
 class ScenarioReader {
  public:
-  explicit ScenarioReader(const Names& names) : names_(names) {}
+  explicit ScenarioReader(const Names& names) : names_(names), kind_(names.system.kind) {}
 
   void read(Reader& root, ScenarioSpec& spec) {
     const Value faults = root.required("faults");
-    for (const Value& item : faults.items()) read_fault(item, spec);
+    for (const Value& item : faults.items()) {
+      if (kind_ != nullptr) {
+        read_kind_fault(item, *kind_, spec, names_.complete);
+      } else {
+        read_fault(item, spec);
+      }
+    }
     if (faults.exists() && faults.node()->is_list() && spec.faults.empty() &&
         faults.node()->items.empty()) {
       faults.error("the list is empty", "a scenario without a fault rehearses nothing");
     }
     using namespace std::chrono_literals;
     assign(spec.run_for, root.optional("run_for").duration(1s, 240h));
-    read_path(root.optional("path"), spec);
+    if (kind_ != nullptr) {
+      read_kind_path(root.optional("path"), *kind_, spec);
+    } else {
+      read_path(root.optional("path"), spec);
+    }
     read_objectives(root.optional("objectives"), spec.objectives);
     for (const Value& item : root.optional("observed").items()) read_observed(item, spec);
     for (const Value& item : root.optional("remarks").items()) {
@@ -275,7 +286,7 @@ class ScenarioReader {
     if (spec.path == "haproxy" && !system.haproxy) value.error("the system has no HAProxy");
   }
 
-  static void read_observed(const Value& value, ScenarioSpec& spec) {
+  void read_observed(const Value& value, ScenarioSpec& spec) {
     Reader reader(value);
     Observed row;
     row.at = reader.optional("at").duration(-std::chrono::hours(24));
@@ -283,17 +294,15 @@ class ScenarioReader {
     assign(row.event, reader.required("event").text());
     const Value matches = reader.optional("matches");
     if (matches.exists()) {
-      std::vector<std::string_view> names;
-      for (const Milestone& milestone : milestones()) names.push_back(milestone.name);
-      if (const auto index = matches.choice_index("a milestone", names)) {
-        row.matches = names[*index];
-      }
+      assign(row.matches,
+             read_milestone(matches, kind_ == nullptr ? milestones() : kind_->milestones()));
     }
     assign(row.remark, reader.optional("remark").text());
     spec.observed.push_back(std::move(row));
   }
 
   const Names& names_;
+  const SystemKind* kind_;
 };
 
 }  // namespace

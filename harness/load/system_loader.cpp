@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/input/nearest.hpp"
+#include "harness/kinds/system_kind.hpp"
 #include "harness/load/load.hpp"
 #include "harness/load/patroni_settings.hpp"
 #include "harness/load/patroni_yml.hpp"
@@ -32,7 +33,9 @@ bool SystemLoader::gather(const std::filesystem::path& path) {
     Reader(root_value(*system_, context_.diagnostics)).finish();
     return false;
   }
-  gather_files(file.parent_path());
+  context_.folder = file.parent_path();
+  kind_ = kind_of(system_->root());
+  if (kind_ == nullptr) gather_files(file.parent_path());
   return true;
 }
 
@@ -109,6 +112,14 @@ void SystemLoader::overlay(std::string_view key, Node& settings) {
 std::vector<OverrideTarget> SystemLoader::targets(bool as_root, std::size_t settings) {
   std::vector<OverrideTarget> all;
   Node& root = system_->root();
+  if (kind_ != nullptr) {
+    root.members.reserve(root.members.size() + settings);
+    all.push_back({as_root ? "" : "system", &root});
+    for (Member& member : root.members) {
+      if (member.value.is_map()) all.push_back({member.key, &member.value});
+    }
+    return all;
+  }
   // A setting may add a key; the sections must not move then.
   root.members.reserve(root.members.size() + open_sections.size() + settings);
   for (const std::string_view key : open_sections) {
@@ -141,6 +152,14 @@ SystemSpec SystemLoader::interpret() {
   root.optional("description").text();
   const Value name = root.required("name");
   assign(spec.name, name.text());
+  if (kind_ != nullptr) {
+    spec.kind = kind_;
+    spec.of_kind = kind_->read(root, context_);
+    read_objectives(root.optional("objectives"), spec.objectives);
+    root.finish();
+    spec.origins = context_.origins;
+    return spec;
+  }
   const Value files = root.optional("files");
   if (files.exists()) {
     Reader reader(files);

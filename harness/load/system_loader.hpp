@@ -57,6 +57,7 @@ class SystemLoader {
   void check_whole(const SystemSpec&);
 
   LoadContext context_;
+  const SystemKind* kind_ = nullptr;  // null: a Patroni cluster
   std::optional<Document> system_, manifest_file_, patroni_file_, pgbouncer_file_, haproxy_file_;
   std::optional<ZalandoManifest> manifest_;
   Node manifest_spec_;

@@ -52,12 +52,27 @@ struct PoolReading {
   std::uint32_t sv_idle = 0;
 };
 
+/// What the number of a measure is.
+enum class MeasureUnit : std::uint8_t {
+  count,
+  time,       // nanoseconds
+  thousandth  // fixed point with three decimals: 206.667 TPS, 49.2 %
+};
+
+/// A measure that only one kind of system has: "capacity.min", "tps_per_target.max".
+struct NamedValue {
+  std::string name;
+  MeasureUnit unit = MeasureUnit::count;
+  std::int64_t value = 0;
+};
+
 struct RunMeasures {
   std::uint64_t seed = 0;
   std::uint64_t fingerprint = 0;
   /// When the first fault struck, since the start of the run; forever: none did, and nothing below
   /// says anything. A scenario without faults counts from the start of its observation.
   sim::Duration fault = sim::forever;
+  bool of_database = true;  // loss, dual_writers, new_primary and key_released mean something
   std::vector<PathRun> paths;
   Stages stages_of_path{};  // of the RTO of the objective's path
   RunLoss loss;
@@ -67,6 +82,7 @@ struct RunMeasures {
   bool key_released = false;  // the old primary gave the leader key up instead of losing its lease
   std::vector<NamedTime> milestones;
   std::vector<PoolReading> pool;  // may be empty
+  std::vector<NamedValue> values;
 
   bool struck() const { return fault != sim::forever; }
   const PathRun* find_path(std::string_view name) const {

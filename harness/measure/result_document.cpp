@@ -15,12 +15,13 @@ using sim::Sample;
 
 namespace {
 
-enum class Unit { count, seconds, milliseconds };
+enum class Unit { count, seconds, milliseconds, thousandths };
 
 // Rounded to microseconds as an integer and divided once: IEEE 754 and the shortest text that reads
 // back leave nothing to compiler or library.
 Json number(std::int64_t value, Unit unit) {
   if (unit == Unit::count) return value;
+  if (unit == Unit::thousandths) return static_cast<double>(value) / 1e3;
   const std::int64_t rest = value % 1000;
   const std::int64_t micros = value / 1000 + (rest >= 500 ? 1 : rest <= -500 ? -1 : 0);
   return static_cast<double>(micros) / (unit == Unit::seconds ? 1e6 : 1e3);
@@ -204,6 +205,17 @@ void add_paths_and_stages(const Summary& summary, Json& json) {
       dominating ? Json(stage_names[static_cast<std::size_t>(*dominating)]) : Json();
 }
 
+Json values_of(const Summary& summary) {
+  Json json = Json::object();
+  for (const auto& [name, value] : summary.values()) {
+    const Unit unit = value.unit == MeasureUnit::time         ? Unit::seconds
+                      : value.unit == MeasureUnit::thousandth ? Unit::thousandths
+                                                              : Unit::count;
+    json[name] = distribution(value.sample, unit);
+  }
+  return json;
+}
+
 void add_losses(const Summary& summary, Json& json) {
   json["rpo"]["rows"] = distribution(summary.rpo_rows(), Unit::count);
   json["rpo"]["bytes"] = distribution(summary.rpo_bytes(), Unit::count);
@@ -220,6 +232,7 @@ void add_losses(const Summary& summary, Json& json) {
     milestones[name] = distribution(times, Unit::seconds);
   }
   json["milestones_s"] = std::move(milestones);
+  if (!summary.values().empty()) json["values"] = values_of(summary);
   json["errors"] = errors_of(summary.objective_path());
   Json violations = Json::array();
   for (const auto& [text, violation] : summary.violations()) {

@@ -68,6 +68,16 @@ void Summary::add(const RunMeasures& run) {
     seeded_rtos_.push_back({path->measures.rto.count(), run.seed});
     for (std::size_t i = 0; i < stages; ++i) stages_[i].add(run.stages_of_path[i]);
   }
+  for (const NamedTime& milestone : run.milestones) milestones_[milestone.name].add(milestone.at);
+  for (const NamedValue& value : run.values) {
+    ValueSummary& summary = values_[value.name];
+    summary.unit = value.unit;
+    summary.sample.add(value.value);
+  }
+  if (!run.of_database) {
+    of_database_ = false;
+    return;
+  }
   rpo_rows_.add(as_count(run.loss.rows));
   rpo_bytes_.add(as_count(run.loss.bytes));
   rpo_age_.add(run.loss.age);
@@ -76,7 +86,6 @@ void Summary::add(const RunMeasures& run) {
   failover_.add(!run.new_primary.empty());
   key_released_.add(run.key_released);
   if (!run.new_primary.empty()) ++new_primaries_[run.new_primary];
-  for (const NamedTime& milestone : run.milestones) milestones_[milestone.name].add(milestone.at);
 }
 
 void Summary::add_path(const PathRun& run) {
@@ -117,6 +126,8 @@ void Summary::merge(const Summary& other) {
   key_released_.merge(other.key_released_);
   for (const auto& [name, count] : other.new_primaries_) new_primaries_[name] += count;
   merge_into(milestones_, other.milestones_);
+  merge_into(values_, other.values_);
+  of_database_ = of_database_ && other.of_database_;
 }
 
 const PathSummary& Summary::objective_path() const {
@@ -216,7 +227,8 @@ bool operator==(const Summary& a, const Summary& b) {
          a.dual_overlap_ == b.dual_overlap_ && a.dual_writes_ == b.dual_writes_ &&
          a.violations_ == b.violations_ && a.failover_ == b.failover_ &&
          a.key_released_ == b.key_released_ && a.new_primaries_ == b.new_primaries_ &&
-         a.milestones_ == b.milestones_;
+         a.milestones_ == b.milestones_ && a.values_ == b.values_ &&
+         a.of_database_ == b.of_database_;
 }
 
 Quantiles quantiles(const Sample& sample) {
@@ -256,6 +268,11 @@ void PathSummary::merge(const PathSummary& other) {
   unknown.merge(other.unknown);
   staleness.merge(other.staleness);
   merge_into(errors, other.errors);
+}
+
+void ValueSummary::merge(const ValueSummary& other) {
+  unit = other.unit;
+  sample.merge(other.sample);
 }
 
 void ViolationSummary::merge(const ViolationSummary& other) {

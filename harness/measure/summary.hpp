@@ -45,6 +45,13 @@ struct PathSummary {
   friend bool operator==(const PathSummary&, const PathSummary&) = default;
 };
 
+struct ValueSummary {
+  MeasureUnit unit = MeasureUnit::count;
+  sim::Sample sample;
+  void merge(const ValueSummary& other);
+  friend bool operator==(const ValueSummary&, const ValueSummary&) = default;
+};
+
 struct ViolationSummary {
   bool explained = true;  // in every run
   std::int64_t runs = 0;
@@ -102,6 +109,11 @@ class Summary {
   /// Times since the fault, of the runs in which it happened.
   const std::map<std::string, sim::Sample>& milestones() const { return milestones_; }
 
+  /// Measures of the system's kind, of the runs that have them.
+  const std::map<std::string, ValueSummary>& values() const { return values_; }
+  /// Losses and failovers mean something: the system has a database.
+  bool of_database() const { return of_database_; }
+
   /// The clusters of the objective's RTO, ascending; one if they are not clearly apart. A gap
   /// divides a cluster if it is at least 3 s and a quarter of the cluster's range, leaves at least
   /// 0.5 % of all runs and two runs on each side, and would appear in less than 1 % of samples of
@@ -138,6 +150,8 @@ class Summary {
   sim::Proportion failover_, key_released_;
   std::map<std::string, std::int64_t> new_primaries_;
   std::map<std::string, sim::Sample> milestones_;
+  std::map<std::string, ValueSummary> values_;
+  bool of_database_ = true;
 };
 
 }  // namespace predrill::harness

@@ -20,14 +20,20 @@ constexpr double never_share_max = 0.01;  // what "never" has to be shown for
 struct Evidence {
   Sample low;   // what is known to have happened at least
   Sample high;  // at most
-  bool is_time = false;
+  MeasureUnit unit = MeasureUnit::count;
+  std::string counted = "row";  // what a count counts
   std::int64_t bound = 0;
+  bool is_time() const { return unit == MeasureUnit::time; }
 };
+
+constexpr double scale_of(MeasureUnit unit) {
+  return unit == MeasureUnit::time ? 1e9 : unit == MeasureUnit::thousandth ? 1e3 : 1;
+}
 
 bool collect(const Objective& objective, const Summary& summary, Evidence& evidence) {
   if (objective.measure == "rto") {
     const PathSummary& path = summary.objective_path();
-    evidence.is_time = true;
+    evidence.unit = MeasureUnit::time;
     evidence.bound = std::llround(objective.bound * 1e9);
     evidence.low = path.rto;
     if (path.censored.empty()) {
@@ -49,24 +55,36 @@ bool collect(const Objective& objective, const Summary& summary, Evidence& evide
     evidence.high = evidence.low;
     return true;
   }
-  return false;
+  const auto found = summary.values().find(objective.measure);
+  if (found == summary.values().end()) return false;
+  evidence.unit = found->second.unit;
+  evidence.counted = "";
+  evidence.bound = std::llround(objective.bound * scale_of(evidence.unit));
+  evidence.low = evidence.high = found->second.sample;
+  return true;
 }
 
 std::string value_text(const Evidence& evidence, std::int64_t value) {
-  if (!evidence.is_time) return grouped(value);
+  if (!evidence.is_time()) return measure_text(evidence.unit, value);
   return value == never ? "never" : seconds_text(value, evidence.bound < 10'000'000'000 ? 2 : 1);
 }
 
+std::string with_noun(const Evidence& evidence, std::int64_t value) {
+  const std::string text = measure_text(evidence.unit, value);
+  if (evidence.counted.empty()) return text;
+  return text + " " + evidence.counted + (value == 1 ? "" : "s");
+}
+
 std::string bound_text(const Evidence& evidence) {
-  if (evidence.is_time)
+  if (evidence.is_time())
     return evidence.bound == 0 ? "0 s" : sim::to_text(sim::Duration(evidence.bound));
-  return grouped(evidence.bound) + (evidence.bound == 1 ? " row" : " rows");
+  return with_noun(evidence, evidence.bound);
 }
 
 std::string with_unit(const Evidence& evidence, std::int64_t value) {
   const std::string text = value_text(evidence, value);
-  if (evidence.is_time) return value == never ? text : text + " s";
-  return text + (value == 1 ? " row" : " rows");
+  if (evidence.is_time()) return value == never ? text : text + " s";
+  return with_noun(evidence, value);
 }
 
 void judge_never(const Evidence& evidence, Judgement& judgement) {
@@ -155,8 +173,7 @@ Judgement judge(const Objective& objective, const Summary& summary) {
   }
   judgement.single_run = evidence.low.size() == 1;
   const std::int64_t value = *evidence.low.quantile(objective.quantile);
-  judgement.value =
-      evidence.is_time ? sim::seconds(sim::Duration(value)) : static_cast<double>(value);
+  judgement.value = static_cast<double>(value) / scale_of(evidence.unit);
   if (judgement.single_run) {
     const bool within = *evidence.high.max() <= evidence.bound;
     const bool beyond = value > evidence.bound;

@@ -55,6 +55,18 @@ std::string grouped(std::int64_t value) {
   return (value < 0 ? "-" : "") + group(std::to_string(magnitude(value)));
 }
 
+std::string measure_text(MeasureUnit unit, std::int64_t value) {
+  switch (unit) {
+    case MeasureUnit::time:
+      return seconds_text(value, decimals_for(value)) + " s";
+    case MeasureUnit::thousandth:
+      return seconds_text(value * 1'000'000, value % 1000 == 0 ? 0 : 1);
+    case MeasureUnit::count:
+      break;
+  }
+  return grouped(value);
+}
+
 std::string bytes_text(std::int64_t bytes) {
   constexpr std::array<const char*, 5> units = {" B", " KiB", " MiB", " GiB", " TiB"};
   std::uint64_t unit = 1;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/measure/measures.hpp"
+
 namespace predrill::harness {
 
 /// Nanoseconds as seconds, rounded half away from zero: (27412345678, 1) = "27.4". Zero is "0".
@@ -18,6 +20,9 @@ int decimals_for(std::int64_t nanoseconds);
 
 /// "12", "1234", "12,345": thousands are divided from five digits on.
 std::string grouped(std::int64_t value);
+
+/// A measure in its unit: "1,240", "27.4 s", "206.7".
+std::string measure_text(MeasureUnit unit, std::int64_t value);
 
 /// "512 B", "16.0 MiB"
 std::string bytes_text(std::int64_t bytes);

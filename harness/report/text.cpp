@@ -73,7 +73,16 @@ std::string stages_text(const RunMeasures& run, const std::string& path, const T
   return out + stage_table(lengths, times, "seconds", style);
 }
 
+std::string values_text(const RunMeasures& run, const TextStyle& style) {
+  Table table({{"measure"}, {"value", Align::right}});
+  for (const NamedValue& value : run.values) {
+    table.add({value.name, measure_text(value.unit, value.value)});
+  }
+  return table.empty() ? "" : table.text(style);
+}
+
 std::string rpo_text(const RunMeasures& run, const TextStyle& style) {
+  if (!run.of_database) return "";
   std::string out = "RPO: ";
   if (run.loss.rows == 0 && run.loss.bytes == 0) {
     out += "no acknowledged write lost";

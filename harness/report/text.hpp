@@ -24,6 +24,8 @@ std::string timeline_text(std::span<const TimelineEntry> timeline, const TextSty
 std::string outages_text(const RunMeasures& run, const TextStyle& style);
 /// The RTO of the path cut into stages: seconds, share, bar. Shares and bars add up.
 std::string stages_text(const RunMeasures& run, const std::string& path, const TextStyle& style);
+/// The measures of the system's kind.
+std::string values_text(const RunMeasures& run, const TextStyle& style);
 /// Lost writes, and the time in which two members acknowledged writes.
 std::string rpo_text(const RunMeasures& run, const TextStyle& style);
 /// By path and SQLSTATE, before and after the client's retries.

@@ -84,6 +84,21 @@ std::string errors_table(const Summary& summary, const TextStyle& style) {
   return table.empty() ? "" : "\n" + table.text(style);
 }
 
+std::string values_table(const Summary& summary, const TextStyle& style) {
+  if (summary.values().empty()) return "";
+  Table table({{"measure"},
+               {"min", Align::right},
+               {"p50", Align::right},
+               {"p95", Align::right},
+               {"max", Align::right}});
+  for (const auto& [name, value] : summary.values()) {
+    const Quantiles q = quantiles(value.sample);
+    table.add({name, measure_text(value.unit, q.min), measure_text(value.unit, q.p50),
+               measure_text(value.unit, q.p95), measure_text(value.unit, q.max)});
+  }
+  return table.text(style);
+}
+
 std::string range_text(std::int64_t low, std::int64_t high, int decimals) {
   const std::string from = seconds_text(low, decimals);
   const std::string to = seconds_text(high, decimals);
@@ -153,6 +168,7 @@ std::string distribution_text(const Summary& summary, const TextStyle& style) {
   }
   out += mean_stages(summary, style);
   out += "\n" + rpo_line(summary);
+  out += values_table(summary, style);
   const Quantiles overlap = quantiles(summary.dual_writer_overlap());
   if (overlap.max > 0) {
     out += "two members acknowledged writes at one time for up to " +
@@ -202,6 +218,7 @@ std::string rehearsal_text(std::span<const RehearsalRow> rows, const TextStyle& 
     const PathSummary& path = row.summary->objective_path();
     const Quantiles rto = quantiles(path.rto);
     const Quantiles rows_lost = quantiles(row.summary->rpo_rows());
+    const bool counts_rows = row.summary->of_database();
     std::string by;
     if (const auto stage = row.summary->dominating_stage()) {
       const auto index = static_cast<std::size_t>(*stage);
@@ -218,8 +235,9 @@ std::string rehearsal_text(std::span<const RehearsalRow> rows, const TextStyle& 
                bounded(path, rto.p99, d),
                bounded(path, rto.max, d),
                seconds_text(quantiles(path.downtime).p50, d),
-               grouped(rows_lost.p50),
-               {grouped(rows_lost.max), rows_lost.max > 0 ? Colour::yellow : Colour::plain},
+               counts_rows ? grouped(rows_lost.p50) : "",
+               {counts_rows ? grouped(rows_lost.max) : "",
+                rows_lost.max > 0 ? Colour::yellow : Colour::plain},
                grouped(quantiles(path.given_up).p50),
                by,
                verdict_cell(row.verdict)});

@@ -1,0 +1,59 @@
+// What every kind of system needs in a run: faults that strike at their time or after an event, and
+// what happened from the first of them on, as records, milestones and timeline.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "harness/load/fault_forms.hpp"
+#include "harness/measure/measures.hpp"
+#include "harness/scenario.hpp"
+#include "sim/simulation.hpp"
+#include "sim/task.hpp"
+#include "sim/trace.hpp"
+
+namespace predrill::harness {
+
+class FaultSchedule final : public sim::TraceSink {
+ public:
+  /// `strike` injects one fault at the present instant; it spawns what takes longer.
+  using Strike = std::function<void(const FaultSpec&)>;
+  FaultSchedule(sim::Simulation& sim, const std::vector<FaultSpec>& faults,
+                std::span<const Milestone> milestones, Strike strike);
+  ~FaultSchedule() override;
+  FaultSchedule(const FaultSchedule&) = delete;
+  FaultSchedule& operator=(const FaultSchedule&) = delete;
+
+  /// Draws the times; those that wait for an event start with it.
+  void start();
+  /// When the first fault struck; time_max if none has yet.
+  sim::Time first_fault() const { return first_; }
+  /// When the first fault will strike that waits for no other event; time_max if there is none.
+  sim::Time earliest() const { return earliest_; }
+
+  /// The n-th occurrence of each milestone since the first fault, n < 10: "target_unhealthy" for
+  /// the first, "target_unhealthy#2" for the second.
+  std::vector<NamedTime> named_times() const;
+  std::vector<TimelineEntry> timeline() const;
+  const std::vector<sim::Record>& records() const { return records_; }
+
+  void on_record(const sim::Trace& trace, const sim::Record& record) override;
+
+ private:
+  sim::Task<> strike_after(const std::size_t index, const sim::Duration delay);
+  sim::Duration delay_of(std::size_t index) const;
+
+  sim::Simulation& sim_;
+  const std::vector<FaultSpec>& faults_;
+  std::span<const Milestone> milestones_;
+  Strike strike_;
+  std::vector<bool> waiting_;  // for an event
+  sim::Stream times_;
+  sim::Time first_ = sim::time_max;
+  sim::Time earliest_ = sim::time_max;
+  std::vector<sim::Record> records_;
+};
+
+}  // namespace predrill::harness

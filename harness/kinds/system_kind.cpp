@@ -1,0 +1,30 @@
+#include "harness/kinds/system_kind.hpp"
+
+#include <algorithm>
+
+namespace predrill::harness {
+
+std::string SystemKind::setting_behind(const ScenarioSpec&, const Summary&) const {
+  return "";
+}
+
+const FaultType* SystemKind::find_fault(std::string_view fault) const {
+  const auto all = faults();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const FaultType& f) { return f.name == fault; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::span<const SystemKind* const> system_kinds() {
+  static const std::vector<const SystemKind*> kinds = {};
+  return kinds;
+}
+
+const SystemKind* kind_of(const Node& root) {
+  for (const SystemKind* kind : system_kinds()) {
+    if (root.find(kind->section()) != nullptr) return kind;
+  }
+  return nullptr;
+}
+
+}  // namespace predrill::harness
