@@ -24,6 +24,7 @@ enum class FaultKind : std::uint8_t {
   postmaster_kill,
   backend_crash,
   patroni_kill,
+  patroni_dead,
   patroni_stop,
   freeze,
   partition,
@@ -89,6 +90,8 @@ struct FaultSpec {
   sim::Duration jump{};                // clock_jump
   std::uint64_t bytes_per_second = 0;  // lag: bandwidth left
   std::string candidate;               // switchover
+  /// patroni_kill: the supervisor starts it after this; else as the system's supervisor does.
+  std::optional<sim::Distribution> restart;
 
   // Of a system with a kind of its own: these, `at` and `length` say it all.
   std::string name;

@@ -20,13 +20,30 @@ std::uint64_t rows_in(std::uint64_t rows_per_kilosecond, Duration duration) {
   return static_cast<std::uint64_t>(product / nanoseconds_per_kilosecond);
 }
 
-// When the flow passed a position.
+// Rows acknowledged after one instant and until another.
+std::uint64_t rows_between(const AcknowledgedFlow& flow, Time from, Time to) {
+  const std::uint64_t before = rows_in(flow.rows_per_kilosecond, from - flow.from);
+  const std::uint64_t until = rows_in(flow.rows_per_kilosecond, std::min(to, flow.to) - flow.from);
+  return until > before ? until - before : 0;
+}
+
+// When the first row after an instant was acknowledged.
+Time next_row(const AcknowledgedFlow& flow, Time after) {
+  const std::uint64_t number = rows_in(flow.rows_per_kilosecond, after - flow.from) + 1;
+  const sim::Uint128 times = sim::Uint128{number} * nanoseconds_per_kilosecond;
+  const sim::Uint128 elapsed = (times + (flow.rows_per_kilosecond - 1)) / flow.rows_per_kilosecond;
+  return flow.from + Duration(static_cast<std::int64_t>(elapsed));
+}
+
+// The first instant at which the flow had passed a position: rounded down it would lie before a row
+// that ends exactly there.
 Time time_at(const AcknowledgedFlow& flow, Lsn position) {
   if (position <= flow.from_lsn) return flow.from;
   if (position >= flow.to_lsn) return flow.to;
   const auto length = static_cast<std::uint64_t>((flow.to - flow.from).count());
-  const sim::Uint128 share = sim::Uint128{position - flow.from_lsn} * length;
-  return flow.from + Duration(static_cast<std::int64_t>(share / (flow.to_lsn - flow.from_lsn)));
+  const std::uint64_t bytes = flow.to_lsn - flow.from_lsn;
+  const sim::Uint128 share = sim::Uint128{position - flow.from_lsn} * length + (bytes - 1);
+  return flow.from + Duration(static_cast<std::int64_t>(share / bytes));
 }
 
 Lsn position_at(const AcknowledgedFlow& flow, Time t) {
@@ -117,10 +134,10 @@ Loss Ledger::lost(const WalHistory& survivor, Lsn survivor_end, Time from, Time 
     const Time lost_from = std::max(kept ? time_at(f, *kept) : f.from, from);
     const Time lost_to = std::min(f.to, to);
     if (lost_from >= lost_to) continue;
-    const std::uint64_t rows = rows_in(f.rows_per_kilosecond, lost_to - lost_from);
+    const std::uint64_t rows = rows_between(f, lost_from, lost_to);
     if (rows == 0) continue;
     loss.rows += rows;
-    loss.oldest = std::min(loss.oldest, lost_from);
+    loss.oldest = std::min(loss.oldest, next_row(f, lost_from));
     loss.newest = std::max(loss.newest, lost_to);
     bytes.add(f.branch, kept_of(f.branch), position_at(f, lost_to));
   }
@@ -195,7 +212,7 @@ DualWriters Ledger::dual_writers(Duration gap) const {
       if (w.at >= from && w.at <= to) result.writes += w.rows;
     }
     for (const auto& f : flows_) {
-      result.writes += rows_in(f.rows_per_kilosecond, std::min(f.to, to) - std::max(f.from, from));
+      result.writes += rows_between(f, std::max(f.from, from), to);
     }
   }
   return result;

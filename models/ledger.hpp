@@ -23,8 +23,9 @@ struct AcknowledgedWrite {
   std::uint64_t tag = 0;
 };
 
-/// Writes acknowledged at a steady rate: row n was committed and acknowledged evenly between `from`
-/// and `to`, at positions evenly between `from_lsn` and `to_lsn`.
+/// Writes acknowledged at a steady rate: row n, counted from 1, n intervals after `from` and at
+/// positions evenly between `from_lsn` and `to_lsn`. What follows the last whole row until `to` was
+/// never acknowledged.
 struct AcknowledgedFlow {
   sim::Time from;
   sim::Time to;

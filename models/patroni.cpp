@@ -84,7 +84,8 @@ void Patroni::on_group_death() {
     return;
   }
   note(exiting_ || failed_ ? kinds::exited : kinds::killed);
-  if (!config_.supervisor.restarts || exiting_) return;  // SIGTERM comes from "sv stop"
+  if (!config_.supervisor.restarts || !supervised_ || exiting_)
+    return;  // SIGTERM comes from "sv stop"
   if (!failed_) {
     supervisor_.arm(config_.supervisor.after_signal);
   } else if (++exits_ <= config_.supervisor.exits_max) {

@@ -59,6 +59,9 @@ class Patroni final : sim::GroupResource {
   /// What the watchdog does to the host; by default it crashes it.
   void set_host_reset(std::function<void()> reset) { reset_host_ = std::move(reset); }
 
+  /// Its supervisor starts it no more: "sv down", a crash loop. Until told otherwise.
+  void hold_off_supervisor(bool held_off) { supervised_ = !held_off; }
+
   /// Starts the process; false if it runs or the host is down.
   bool start();
   /// SIGTERM: graceful shutdown of PostgreSQL, release of the key, exit.
@@ -248,6 +251,7 @@ class Patroni final : sim::GroupResource {
   bool running_ = false;
   bool exiting_ = false;  // on SIGTERM
   bool failed_ = false;   // by itself
+  bool supervised_ = true;
   std::int32_t exits_ = 0;
   sim::ProcessId main_;
   sim::ProcessId serving_;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "harness/engine/faults.hpp"
 #include "harness/engine/rehearsal.hpp"
+#include "harness/load/fault_forms.hpp"
 #include "sim/parallel.hpp"
 
 namespace predrill::harness {
@@ -41,7 +41,7 @@ std::vector<Candidate> candidates_of(const ScenarioSpec& scenario) {
   std::vector<Candidate> candidates;
   if (!scenario.faults.empty()) {
     Candidate own{scenario, true, {}};
-    own.scenario.name = std::string(info(scenario.faults.front().kind).name);
+    own.scenario.name = std::string(form_of(scenario.faults.front().kind).name);
     strike_at_random_phase(own.scenario);
     candidates.push_back(std::move(own));
   }
@@ -162,7 +162,7 @@ bool find_claim(AuditReport& report, const ScenarioSpec& scenario, const DrillRe
       const MechanismInfo& mechanism = info(static_cast<Mechanism>(m));
       if (mechanism.name == wanted) report.claimed = mechanism.mechanism;
     }
-    for (const FaultInfo& fault : fault_catalogue()) {
+    for (const FaultForm& fault : fault_forms()) {
       if (fault.name != wanted) continue;
       RunFeatures released;
       released.key_released = true;
@@ -194,7 +194,8 @@ bool find_claim(AuditReport& report, const ScenarioSpec& scenario, const DrillRe
     report.problems.emplace_back("the scenario has no fault, so nothing is claimed; use --claim");
     return false;
   }
-  report.claim = std::string(info(scenario.faults.front().kind).name) + ", as the scenario has it";
+  report.claim =
+      std::string(form_of(scenario.faults.front().kind).name) + ", as the scenario has it";
   return true;
 }
 

@@ -70,7 +70,7 @@ bool considered(FaultKind kind) {
     case FaultKind::switchover:
     case FaultKind::postmaster_kill:
     case FaultKind::backend_crash:
-    case FaultKind::patroni_kill:
+    case FaultKind::patroni_dead:
     case FaultKind::freeze:
     case FaultKind::partition:
     case FaultKind::dcs_quorum_loss:
@@ -103,6 +103,7 @@ std::optional<Mechanism> mechanism_of(FaultKind kind, const RunFeatures& run) {
     case FaultKind::backend_crash:
       return Mechanism::restart_in_place;
     case FaultKind::patroni_kill:
+    case FaultKind::patroni_dead:
     case FaultKind::freeze:
       return Mechanism::zombie;
     case FaultKind::partition:

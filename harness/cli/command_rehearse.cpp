@@ -8,10 +8,10 @@
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/engine/campaign.hpp"
-#include "harness/engine/faults.hpp"
 #include "harness/engine/rehearsal.hpp"
 #include "harness/input/nearest.hpp"
 #include "harness/kinds/system_kind.hpp"
+#include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
@@ -34,7 +34,7 @@ bool known_faults(const SystemSpec& system, const std::vector<std::string>& name
   if (system.kind != nullptr) {
     for (const FaultType& fault : system.kind->faults()) all.push_back(fault.name);
   } else {
-    for (const FaultInfo& fault : fault_catalogue()) all.push_back(fault.name);
+    for (const FaultForm& fault : fault_forms()) all.push_back(fault.name);
   }
   for (const std::string& name : names) {
     if (std::find(all.begin(), all.end(), name) != all.end()) continue;

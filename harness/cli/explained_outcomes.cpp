@@ -161,7 +161,7 @@ constexpr std::array<Explanation, 12> table = {{
      "margin ttl - loop_wait - D is negative, such as ttl 20, loop_wait 14, retry_timeout 3 with "
      "five endpoints. With synchronous_mode the old primary's commits hang for want of a standby, "
      "so the overlap stays empty even then.",
-     {"patroni_kill", "freeze", "watchdog", "retry_timeout", "synchronous_mode"},
+     {"patroni_dead", "freeze", "watchdog", "retry_timeout", "synchronous_mode"},
      "patroni/ha.py _handle_dcs_error(), 3.3.2; measured in a lab: 312 writes in 8 s after SIGKILL "
      "of Patroni, 0 with synchronous_mode"},
     {"staleness",

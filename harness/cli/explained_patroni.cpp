@@ -175,7 +175,7 @@ constexpr std::array<Explanation, 16> table = {{
      "remove_data_directory_on_diverged_timelines is set; until then one copy is missing. It needs "
      "data checksums or wal_log_hints. It never changes the RTO of the failover itself, only how "
      "long the cluster has a standby less.",
-     {"node_loss", "partition", "patroni_kill"},
+     {"node_loss", "partition", "patroni_dead"},
      "patroni/postgresql/rewind.py, 3.3.2; measured in a lab, rejoin of old primaries"},
     {"watchdog",
      setting,
@@ -189,7 +189,7 @@ constexpr std::array<Explanation, 16> table = {{
      "instead of writing on. `required` forbids promotion without it, `automatic` does without "
      "where there is no device, as in most containers. It is refused if its time-out is below "
      "loop_wait, and not used in pause.",
-     {"patroni_kill", "freeze", "dual_writer", "ttl"},
+     {"patroni_dead", "freeze", "dual_writer", "ttl"},
      "patroni/watchdog/base.py, 3.3.2; Patroni documentation, Watchdog support"},
     {"nofailover",
      setting,

@@ -7,7 +7,7 @@
 
 namespace predrill::harness {
 
-std::span<const Explanation> explained_faults();
+std::vector<Explanation> explained_faults();
 std::span<const Explanation> explained_outcomes();  // stages and measures
 std::span<const Explanation> explained_patroni();   // settings of Patroni
 std::span<const Explanation> explained_servers();   // of PostgreSQL, Kubernetes and HAProxy

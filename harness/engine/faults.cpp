@@ -1,9 +1,9 @@
 #include "harness/engine/faults.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
+#include "harness/load/fault_forms.hpp"
 #include "sim/assert.hpp"
 
 namespace predrill::harness {
@@ -16,47 +16,6 @@ using models::only;
 using sim::Duration;
 
 namespace {
-
-constexpr std::array<FaultInfo, 23> catalogue = {{
-    {FaultKind::pod_delete, "pod_delete", "the primary's pod is deleted",
-     "SIGTERM releases the key if the grace period lasts; else it expires"},
-    {FaultKind::node_loss, "node_loss", "the primary's node loses power", "the key expires"},
-    {FaultKind::node_reboot, "node_reboot", "the primary's node reboots unannounced",
-     "the key expires, unless the node is back first"},
-    {FaultKind::postmaster_kill, "postmaster_kill", "the postmaster dies, Patroni lives",
-     "the key is kept: restart in place"},
-    {FaultKind::backend_crash, "backend_crash", "one server process crashes",
-     "the key is kept: PostgreSQL re-initialises itself"},
-    {FaultKind::patroni_kill, "patroni_kill", "Patroni dies, PostgreSQL lives",
-     "the key expires while the old primary still writes"},
-    {FaultKind::patroni_stop, "patroni_stop", "Patroni is stopped in an orderly way",
-     "the key is released"},
-    {FaultKind::freeze, "freeze", "the primary's host freezes",
-     "the key expires; the zombie wakes up later"},
-    {FaultKind::partition, "partition", "the primary is cut off from everybody",
-     "the key expires; the primary demotes itself first"},
-    {FaultKind::latency, "latency", "the network of the primary is slow", "the key is kept"},
-    {FaultKind::packet_loss, "packet_loss", "the network of the primary loses packets",
-     "the key is kept, mostly"},
-    {FaultKind::dcs_leader_kill, "dcs_leader_kill", "the DCS leader dies",
-     "the key lives on under a new DCS leader"},
-    {FaultKind::dcs_quorum_loss, "dcs_quorum_loss", "the DCS loses its quorum",
-     "the key freezes; the primary demotes itself"},
-    {FaultKind::dcs_slow, "dcs_slow", "the DCS answers slowly", "the key is kept or times out"},
-    {FaultKind::dcs_no_space, "dcs_no_space", "the DCS is full (NOSPACE)",
-     "the key is kept, but nobody could take it over"},
-    {FaultKind::disk_stall, "disk_stall", "the primary's disk hangs", "the key is kept"},
-    {FaultKind::disk_full, "disk_full", "the primary's disk is full",
-     "the key is deleted after a failed restart"},
-    {FaultKind::clock_jump, "clock_jump", "the primary's clock jumps", "the key is kept"},
-    {FaultKind::standby_loss, "standby_loss", "the synchronous standby's node loses power",
-     "the key is kept; commits wait for the standby"},
-    {FaultKind::az_loss, "az_loss", "the primary's zone is lost", "the key expires"},
-    {FaultKind::pgbouncer_kill, "pgbouncer_kill", "PgBouncer dies", "the key is kept"},
-    {FaultKind::switchover, "switchover", "an orderly switchover",
-     "the key is released after a clean stop"},
-    {FaultKind::lag, "lag", "the standbys fall behind", "the key is kept"},
-}};
 
 // From the death of the containers until the pod's network is gone: kubelet tears the sandbox down
 // after the last container.
@@ -100,14 +59,6 @@ Duration length_of(const FaultSpec& fault) {
 
 }  // namespace
 
-std::span<const FaultInfo> fault_catalogue() {
-  return catalogue;
-}
-
-const FaultInfo& info(FaultKind kind) {
-  return catalogue[static_cast<std::size_t>(kind)];
-}
-
 FaultInjector::FaultInjector(World& world, const std::vector<FaultSpec>& faults)
     : world_(world),
       faults_(faults),
@@ -136,7 +87,7 @@ sim::Task<> FaultInjector::inject_at(const std::size_t index, const Duration del
 void FaultInjector::note(const FaultSpec& fault, std::string_view whom) {
   sim::Trace& trace = world_.sim().trace();
   trace.emit(world_.sim().now(), trace.entity("fault"), fault_kinds::injected,
-             trace.name(info(fault.kind).name), trace.name(whom));
+             trace.name(form_of(fault.kind).name), trace.name(whom));
 }
 
 MemberSet FaultInjector::members_of(const Target& target) {
@@ -289,6 +240,9 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       for (SimulatedMember* member : members) member->postgres.crash_backend();
       break;
     case FaultKind::patroni_kill:
+    case FaultKind::patroni_dead:
+      co_await kill_patroni(fault, members);
+      break;
     case FaultKind::patroni_stop:
       co_await stop_patroni(fault, members);
       break;
@@ -330,15 +284,26 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
   }
 }
 
+// A supervisor that is to start Patroni later than it would, or not at all, is held off meanwhile.
+sim::Task<> FaultInjector::kill_patroni(const FaultSpec fault,
+                                        const std::vector<SimulatedMember*> members) {
+  const bool held_off = fault.kind == FaultKind::patroni_dead || fault.restart;
+  for (SimulatedMember* member : members) {
+    if (held_off) member->patroni.hold_off_supervisor(true);
+    member->group.kill();
+  }
+  if (!held_off) co_return;
+  const Duration dead = fault.restart ? fault.restart->sample_duration(delays_) : length_of(fault);
+  co_await sim::sleep_for(dead);
+  for (SimulatedMember* member : members) {
+    member->patroni.hold_off_supervisor(false);
+    member->patroni.start();
+  }
+}
+
 sim::Task<> FaultInjector::stop_patroni(const FaultSpec fault,
                                         const std::vector<SimulatedMember*> members) {
-  for (SimulatedMember* member : members) {
-    if (fault.kind == FaultKind::patroni_kill) {
-      member->group.kill();
-    } else {
-      member->patroni.sigterm();
-    }
-  }
+  for (SimulatedMember* member : members) member->patroni.sigterm();
   co_await sim::sleep_for(length_of(fault));
   for (SimulatedMember* member : members) member->patroni.start();
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,15 +14,6 @@
 #include "sim/trace.hpp"
 
 namespace predrill::harness {
-
-struct FaultInfo {
-  FaultKind kind;
-  std::string_view name;   // in scenario files
-  std::string_view title;  // one line for a table
-  std::string_view path;   // what becomes of the leader key
-};
-std::span<const FaultInfo> fault_catalogue();
-const FaultInfo& info(FaultKind kind);
 
 /// Injects the faults of a scenario into a world, each at its time.
 class FaultInjector {
@@ -46,6 +36,7 @@ class FaultInjector {
   sim::Task<> recreate_pod(SimulatedMember& member);
   sim::Task<> bring_back(const FaultSpec fault, const sim::HostSet hosts);
   sim::Task<> switchover(const FaultSpec fault);
+  sim::Task<> kill_patroni(const FaultSpec fault, const std::vector<SimulatedMember*> members);
   sim::Task<> stop_patroni(const FaultSpec fault, const std::vector<SimulatedMember*> members);
   sim::Task<> freeze(const FaultSpec fault, const std::vector<SimulatedMember*> members);
   sim::Task<> disturb_network(const FaultSpec fault);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "harness/engine/faults.hpp"
 #include "harness/kinds/system_kind.hpp"
+#include "harness/load/fault_forms.hpp"
 
 namespace predrill::harness {
 
@@ -36,7 +36,7 @@ FaultSpec usual(FaultKind kind, const SystemSpec& system) {
   fault.kind = kind;
   fault.at.delay = Distribution::uniform(0s, system.patroni.loop_wait);
   switch (kind) {
-    case FaultKind::patroni_kill:
+    case FaultKind::patroni_dead:
     case FaultKind::patroni_stop:
       fault.length = 60s;
       break;
@@ -181,7 +181,7 @@ std::vector<ScenarioSpec> rehearsal_scenarios(const SystemSpec& system,
                                               const std::vector<Objective>& objectives) {
   if (system.kind != nullptr) return of_kind(system, only, objectives);
   std::vector<ScenarioSpec> scenarios;
-  for (const FaultInfo& fault : fault_catalogue()) {
+  for (const FaultForm& fault : fault_forms()) {
     if (!is_wanted(fault.name, only) || !applies(fault.kind, system)) continue;
     ScenarioSpec scenario;
     scenario.name = std::string(fault.name);

@@ -8,7 +8,7 @@
 namespace predrill::harness {
 
 std::vector<std::string_view> keys_of(const FaultForm& form) {
-  constexpr std::array<std::pair<std::string_view, FaultKey>, 11> names = {
+  constexpr std::array<std::pair<std::string_view, FaultKey>, 12> names = {
       {{"for", fault_for},
        {"force", fault_force},
        {"grace_period", fault_grace_period},
@@ -19,7 +19,8 @@ std::vector<std::string_view> keys_of(const FaultForm& form) {
        {"loss", fault_loss},
        {"jump", fault_jump},
        {"bandwidth", fault_bandwidth},
-       {"candidate", fault_candidate}}};
+       {"candidate", fault_candidate},
+       {"restart", fault_restart}}};
   std::vector<std::string_view> keys;
   for (const auto& [name, key] : names) {
     if ((form.keys & key) != 0) keys.push_back(name);

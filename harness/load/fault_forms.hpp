@@ -1,5 +1,6 @@
-// The faults that a scenario may name: what they are called, where they strike, which keys they
-// take. One table for the reader of scenarios, the schema and `predrill list faults`.
+// The faults that a scenario may name: what they are called, what becomes of the leader key, where
+// they strike, which keys they take. The only table: for the reader of scenarios, the schema, the
+// engine, rehearsals, `predrill list faults` and `predrill explain`.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,14 @@ namespace predrill::harness {
 
 struct FaultForm {
   FaultKind kind;
-  std::string_view name;  // "node_loss"
-  std::string_view does;  // "the host loses power: silence, nothing is flushed"
-  Target::Role on;        // where it strikes unless told otherwise
-  std::uint32_t roles;    // bits of Target::Role that it may strike
-  std::uint32_t keys;     // bits of FaultKey that it takes
-  bool needs_length;      // it would never end without "for", and nothing could be learnt
+  std::string_view name;   // "node_loss"
+  std::string_view title;  // of a rehearsal: "the primary's node loses power"
+  std::string_view does;   // "the host loses power: silence, nothing is flushed"
+  std::string_view key;    // what becomes of the leader key: "it expires"
+  Target::Role on;         // where it strikes unless told otherwise
+  std::uint32_t roles;     // bits of Target::Role that it may strike
+  std::uint32_t keys;      // bits of FaultKey that it takes
+  bool needs_length;       // it would never end without "for", and nothing could be learnt
 };
 
 /// Keys of a fault beside at, after, inject and on.
@@ -33,8 +36,10 @@ enum FaultKey : std::uint32_t {
   fault_jump = 256,
   fault_bandwidth = 512,
   fault_candidate = 1024,
+  fault_restart = 2048,
 };
 
+/// In the order of FaultKind.
 std::span<const FaultForm> fault_forms();
 const FaultForm& form_of(FaultKind kind);
 

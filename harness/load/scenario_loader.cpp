@@ -156,6 +156,7 @@ class ScenarioReader {
         bandwidth.error("nothing would be sent", "write at least 1B per second");
       }
     }
+    if (takes(fault_restart)) fault.restart = read_distribution(reader.optional("restart"));
     if (takes(fault_candidate)) {
       const Value candidate = reader.optional("candidate");
       if (const auto name = candidate.text()) {

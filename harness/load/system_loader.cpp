@@ -205,16 +205,16 @@ SystemSpec SystemLoader::interpret() {
 }
 
 // Rules that no single file breaks.
-void SystemLoader::check_whole(const SystemSpec& spec) {
+void SystemLoader::check_whole(SystemSpec& spec) {
   Diagnostics& diagnostics = context_.diagnostics;
   if (spec.patroni.synchronous_mode && spec.members.size() < 2) {
     diagnostics.warning(context_.place_of("patroni.synchronous_mode"), "patroni.synchronous_mode",
                         "there is no second member that could be synchronous");
   }
   if (spec.sync && !spec.patroni.synchronous_mode) {
-    diagnostics.error(context_.place_of("cluster.sync_standby"), "cluster.sync_standby",
-                      "synchronous_mode is off, so there is no synchronous standby",
-                      "leave it out or switch synchronous_mode on");
+    diagnostics.warning(context_.place_of("cluster.sync_standby"), "cluster.sync_standby",
+                        "without effect: synchronous_mode is off");
+    spec.sync.reset();
   }
   if (spec.workload.single_transactions && spec.workload.connections == 0) {
     diagnostics.error(context_.system_place, "workload.connections",

@@ -54,7 +54,7 @@ class SystemLoader {
   void read_timings(const Value&, SystemSpec&);
   std::optional<std::string> zone(const Value&);
   std::vector<std::string> zone_list(const Value&);
-  void check_whole(const SystemSpec&);
+  void check_whole(SystemSpec&);
 
   LoadContext context_;
   const SystemKind* kind_ = nullptr;  // null: a Patroni cluster

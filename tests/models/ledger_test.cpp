@@ -65,15 +65,39 @@ TEST_CASE("ledger: a write behind the fork is lost, before it and after it not",
 
 TEST_CASE("ledger: of a steady flow, the part behind the fork is lost", "[ledger]") {
   Ledger ledger;
-  // 100 rows and 150 bytes a second for 10 s from 0: position 1000 is passed after 6 2/3 s.
+  // 100 rows and 150 bytes a second for 10 s from 0: position 1000 is passed after 6 2/3 s, with
+  // row 666 at 999; row 667 ends at 1000.5 and is the first that is lost.
   ledger.acknowledge(flow(start, start + 10s, 0, 1500, 100, 0, 0));
   const Loss loss = ledger.lost(promoted(), Lsn{2000});
   CHECK(ledger.acknowledged() == 1000);
-  CHECK(loss.rows == 333);
+  CHECK(loss.rows == 334);
   CHECK(loss.bytes == 500);
-  CHECK(loss.oldest - start >= 6666ms);
-  CHECK(loss.oldest - start <= 6667ms);
+  CHECK(loss.oldest == start + 6670ms);
   CHECK(ledger.lost(WalHistory{}, Lsn{1500}).rows == 0);
+}
+
+TEST_CASE("ledger: a row that ends exactly at the fork survives", "[ledger]") {
+  Ledger ledger;
+  // 3 rows of 10 bytes a second; the third part of a second is no whole number of nanoseconds.
+  ledger.acknowledge(flow(start, start + 10s, 900, 1200, 3, 0, 0));
+  CHECK(ledger.acknowledged() == 30);
+  CHECK(ledger.lost(promoted(), Lsn{2000}).rows == 20);
+  CHECK(ledger.lost(promoted(), Lsn{2000}).oldest - start == 3666666667ns);
+}
+
+// A part shorter than a row's interval holds a row or none; which, depends on where it lies. Over
+// all places it holds its share.
+TEST_CASE("ledger: short parts of a flow lose their share of rows on average", "[ledger]") {
+  Ledger ledger;
+  ledger.acknowledge(flow(start, start + 10s, 0, 1000000, 100, 0, 0));  // 10 ms each, 1000 bytes
+  std::uint64_t lost = 0;
+  for (std::uint64_t kept = 0; kept < 300000; kept += 100) {
+    WalHistory survivor;
+    survivor.fork({2, 7, Lsn{kept}});
+    // Until 3 ms later: 300 bytes.
+    lost += ledger.lost(survivor, Lsn{kept}, start, start + 10us * (kept + 300)).rows;
+  }
+  CHECK(lost == 3000 * 3 / 10);
 }
 
 TEST_CASE("ledger: a branch that the survivor lacks is lost whole", "[ledger]") {

@@ -57,7 +57,7 @@ std::vector<FeatureId> features(const std::vector<std::string_view>& names) {
 }
 
 constexpr std::array<const char*, 6> classes = {"patroni_stop", "node_loss", "postmaster_kill",
-                                                "patroni_kill", "partition", "dcs_quorum_loss"};
+                                                "patroni_dead", "partition", "dcs_quorum_loss"};
 constexpr std::size_t n_classes = classes.size();
 using Matrix = std::array<std::array<int, n_classes>, n_classes>;
 

@@ -1,5 +1,6 @@
 // What was acknowledged stays: in synchronous mode always, but for what is known to lose it; in
 // asynchronous mode as much is lost as had not been sent.
+#include <cmath>
 #include <cstdlib>
 #include <map>
 
@@ -106,6 +107,46 @@ TEST_CASE("durability: asynchronous loss is the load's rate times the time behin
     CHECK(rows < 1.05 * expected + 30);  // the probers' rows
     CHECK(has(outcome, Invariant::synchronous_survives, Mechanism::asynchronous));
     CHECK(unexplained(outcome) == 0);
+  }
+}
+
+// Unsent WAL of a steady load is what the walsender has not put on the wire yet; what is on the
+// wire arrives. Of two standbys the one that has more wins, so the shorter of two delays counts.
+TEST_CASE("durability: a crash loses on average rate times unsent WAL", "[engine]") {
+  SystemSpec system = example_system(false);
+  for (const bool as_configured : {true, false}) {
+    constexpr double longer = 40;
+    double low = 50e-6, high = 500e-6;  // seconds, PostgresTimings::walsender_delay
+    std::uint64_t runs = 1500;
+    if (!as_configured) {
+      low *= longer, high *= longer, runs = 150;
+      system.postgres_timings.walsender_delay = sim::Distribution::uniform(2ms, 20ms);
+    }
+    const sim::Distribution& delay = system.postgres_timings.walsender_delay;
+    REQUIRE(delay.min() == Approx(low * 1e9));
+    REQUIRE(delay.max() == Approx(high * 1e9));
+    const double unsent = low + (high - low) / 3;  // mean of the smaller of two uniform delays
+    const double writes =
+        system.workload.transactions_per_second * (1 - system.workload.read_share);
+    ScenarioSpec scenario = scenario_of(system, "node_loss");
+    scenario.run_for = 40s;
+    const auto rows = sim::parallel_results(runs, [&](std::size_t i) {
+      const RunOutcome outcome = run_once(scenario, {.seed = i + 1});
+      return outcome.problem.empty() ? static_cast<double>(outcome.measures.loss.rows) : -1;
+    });
+    double sum = 0, squares = 0;
+    for (const auto& of_run : rows) {
+      REQUIRE(*of_run >= 0);
+      sum += *of_run;
+      squares += *of_run * *of_run;
+    }
+    const auto n = static_cast<double>(runs);
+    const double mean = sum / n;
+    const double error = std::sqrt((squares / n - mean * mean) / n);
+    INFO(mean << " rows a run, standard error " << error << ", expected " << writes * unsent);
+    CHECK(mean > writes * unsent - 3.3 * error);
+    CHECK(mean < (writes + 10) * unsent + 3.3 * error);  // the probers write 10 rows a second
+    CHECK(error < 0.15 * writes * unsent);
   }
 }
 

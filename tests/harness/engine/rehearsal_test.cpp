@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "harness/engine/campaign.hpp"
-#include "harness/engine/faults.hpp"
 #include "harness/engine/rehearsal.hpp"
 #include "harness/engine/run.hpp"
+#include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
 
 namespace predrill::harness {
@@ -50,7 +50,7 @@ double median_rto(const ScenarioSpec& scenario, std::size_t runs) {
 TEST_CASE("every fault of the catalogue runs against the example system", "[engine]") {
   const SystemSpec system = example();
   const auto scenarios = rehearsal_scenarios(system, {}, {});
-  CHECK(scenarios.size() == fault_catalogue().size());
+  CHECK(scenarios.size() == fault_forms().size());
   for (const ScenarioSpec& scenario : scenarios) {
     const RunOutcome outcome = run_once(scenario, {.seed = 5});
     INFO(scenario.name);

@@ -123,6 +123,16 @@ TEST_CASE("example: --set reaches values of every file", "[load]") {
   CHECK(system.origins.at("patroni.ttl").line == 0);
 }
 
+TEST_CASE("example: without synchronous_mode the named standby counts for nothing", "[load]") {
+  Diagnostics diagnostics;
+  const std::vector<std::string> off = {"patroni.synchronous_mode=false"};
+  const auto system = load_system(scenarios / "systems/user-profile-db", diagnostics, off);
+  INFO(diagnostics.text());
+  REQUIRE(system);
+  CHECK_FALSE(system->sync);
+  CHECK_THAT(diagnostics.text(), Catch::Contains("warning: cluster.sync_standby: without effect"));
+}
+
 TEST_CASE("example: every scenario that ships loads without a word", "[load]") {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(scenarios)) {

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "harness/engine/faults.hpp"
 #include "harness/input/document.hpp"
 #include "harness/input/schema.hpp"
 #include "harness/load/catalogue.hpp"
@@ -99,11 +98,6 @@ TEST_CASE("schema: faults and milestones are those of the program", "[load]") {
   for (const Member& member : fault->members) documented.push_back(member.key);
   std::sort(documented.begin(), documented.end());
   CHECK(documented == keys);
-}
-
-TEST_CASE("faults: scenarios and engine call them by the same names", "[load]") {
-  REQUIRE(fault_forms().size() == fault_catalogue().size());
-  for (const FaultForm& form : fault_forms()) CHECK(info(form.kind).name == form.name);
 }
 
 TEST_CASE("list: the scenarios that ship", "[load]") {
