@@ -40,6 +40,8 @@ constexpr const char* examples =
     "      which setting buys what: every run with the same seeds, differences with intervals\n"
     "  predrill explain ttl\n"
     "      what a setting, a fault or a stage does here, and how that is known\n"
+    "  predrill gate scenarios/baselines\n"
+    "      did a change of the files make a failover slower?\n"
     "\n"
     "Exit status: 0 objectives met; 1 an objective or a safety rule missed; 2 bad input or usage;\n"
     "3 undecided, too little evidence; 70 internal error; 130 interrupted by Ctrl-C.\n";
@@ -75,9 +77,6 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
                    "errors.p95, waiting.max, rpo.rows.max")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("--optimise", what_if.optimise,
-                      "goals, e.g. \"min rto.p99, min false_failovers.per_year\" or \"rto.p99 <= "
-                      "30s\": the points that none beats, and the smallest change");
   add_common(*command, what_if.common);
   command->footer(
       "Examples:\n"
@@ -87,6 +86,26 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
       "  predrill what-if scenarios/drills/node-loss.json \\\n"
       "      --vary patroni.ttl/patroni.loop_wait/patroni.retry_timeout=20/5/5,30/5/10,60/10/20\n");
   command->callback([&] { status = command_what_if(what_if); });
+}
+
+void add_gate(CLI::App& app, GateCommand& gate, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "gate", "did a change make failover slower? compare with a folder of baselines");
+  command->add_option("DIR", gate.folder, "folder of baselines, or one of them")->required();
+  command->add_flag("--update", gate.update,
+                    "accept what is: write the baselines anew, print before and after");
+  command->add_option("--add", gate.add, "with --update: scenarios that get a baseline");
+  command->add_flag("--all-seeds", gate.all_seeds, "re-run every seed even if no file has changed");
+  command->add_option("--markdown", gate.markdown, "write a summary for a pull request");
+  command->add_option("--junit", gate.junit, "write JUnit XML");
+  command->add_option("--sarif", gate.sarif, "write SARIF 2.1.0: the key to blame, at its line");
+  add_common(*command, gate.common);
+  command->footer(
+      "Examples:\n"
+      "  predrill gate scenarios/baselines --update --add scenarios/drills/node-loss.json\n"
+      "  predrill gate scenarios/baselines --markdown gate.md --sarif gate.sarif\n"
+      "Exit status: 0 no slower; 1 slower, or a safety rule broke; 3 undecided.\n");
+  command->callback([&gate, &status] { status = command_gate(gate); });
 }
 
 int parse_and_run(int argc, const char* const* argv) {
@@ -133,6 +152,9 @@ int parse_and_run(int argc, const char* const* argv) {
       ->capture_default_str();
   add_common(*audit_app, audit.common);
   audit_app->callback([&] { status = command_audit(audit); });
+
+  GateCommand gate;
+  add_gate(app, gate, status);
 
   std::vector<std::string> files;
   CLI::App* validate_app =

@@ -34,7 +34,6 @@ struct WhatIfCommand {
   std::string scenario;
   std::vector<std::string> vary;  // path=a,b,c; path=20..60:10; a/b=1/2,3/4
   std::vector<std::string> measures = {"rto.p50", "rto.p99", "rpo.rows.max"};
-  std::string optimise;  // "min rto.p99, min false_failovers.per_year"
 };
 
 struct AuditCommand {
@@ -44,10 +43,20 @@ struct AuditCommand {
   std::size_t crashes = 100000;  // simulated to count how early a leader key is lost
 };
 
+struct GateCommand {
+  CommonOptions common;
+  std::string folder;            // of baselines, or one file
+  bool update = false;           // write the baselines anew
+  std::vector<std::string> add;  // scenarios that get a baseline, with update
+  bool all_seeds = false;
+  std::string markdown, junit, sarif;  // files; empty: not wanted
+};
+
 int command_run(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
 int command_what_if(const WhatIfCommand& command);
 int command_audit(const AuditCommand& command);
+int command_gate(const GateCommand& command);
 int command_validate(const std::vector<std::string>& files);
 int command_list(const std::string& what);
 int command_explain(const std::string& name);

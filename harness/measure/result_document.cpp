@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "harness/gate/gate.hpp"
+#include "harness/gate/gate_text.hpp"
+
 namespace predrill::harness {
 
 using Json = nlohmann::ordered_json;
@@ -287,11 +290,40 @@ Json what_if_of(const WhatIfPart& part) {
   Json json;
   json["left_out"] = std::move(left_out);
   json["elasticities"] = std::move(all);
-  json["disturbances"] = part.disturbances;
-  if (part.pareto) {
-    json["pareto"] = *part.pareto;
-    json["smallest_change"] = part.smallest_change ? Json(*part.smallest_change) : Json();
-  }
+  return json;
+}
+
+Json change_of(const InputChange& change) {
+  Json json;
+  json["file"] = change.file;
+  json["line"] = change.line > 0 ? Json(change.line) : Json();
+  json["key"] = change.key;
+  json["before"] = change.before ? Json(*change.before) : Json();
+  json["after"] = change.after ? Json(*change.after) : Json();
+  return json;
+}
+
+Json gate_of(const GateFinding& finding) {
+  const auto in_seconds = [](double ms) {
+    return number(static_cast<std::int64_t>(ms * 1e6), Unit::seconds);
+  };
+  Json json;
+  json["baseline"] = finding.file;
+  json["verdict"] = to_text(finding.verdict);
+  json["how"] = how_text(finding);
+  json["reasons"] = finding.judgement.reasons;
+  json["before_rto_s"] = {{"p50", in_seconds(static_cast<double>(finding.before.p50))},
+                          {"p95", in_seconds(static_cast<double>(finding.before.p95))},
+                          {"max", in_seconds(static_cast<double>(finding.before.max))}};
+  const PairedChange& rto = finding.judgement.rto;
+  json["mean_change_s"] = in_seconds(rto.mean);
+  json["mean_change_s_ci"] =
+      rto.mean_ci ? Json::array({in_seconds(rto.mean_ci->low), in_seconds(rto.mean_ci->high)})
+                  : Json();
+  json["stage"] = finding.judgement.stage ? Json(stage_text(finding)) : Json();
+  json["key"] = finding.key ? change_of(*finding.key) : Json();
+  json["changed"] = Json::array();
+  for (const InputChange& change : finding.changed) json["changed"].push_back(change_of(change));
   return json;
 }
 
@@ -313,6 +345,7 @@ Json entry_of(const ResultEntry& entry) {
   add_losses(summary, json);
   if (!entry.observed.empty()) json["observed"] = observed_of(entry);
   if (entry.run != nullptr) add_single_run(*entry.run, json);
+  if (entry.gate != nullptr) json["gate"] = gate_of(*entry.gate);
   return json;
 }
 

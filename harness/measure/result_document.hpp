@@ -16,10 +16,12 @@
 
 namespace predrill::harness {
 
+struct GateFinding;
+
 /// A measure of a study: the value, and its difference to the current configuration.
 struct MeasureEntry {
   std::string name;  // "rto.p99"
-  std::string unit;  // "s", "1/year", or empty for counts
+  std::string unit;  // "s", or empty for counts
   std::optional<double> value;
   std::optional<sim::Interval<double>> interval;  // 95 %
   std::optional<double> difference;
@@ -38,6 +40,7 @@ struct ResultEntry {
   std::span<const Observed> observed;    // of an incident
   const RunMeasures* run = nullptr;      // of a single run: adds its outages and pool readings
   std::vector<MeasureEntry> measures{};  // of a study
+  const GateFinding* gate = nullptr;     // how it compares with its baseline
 };
 
 struct ElasticityEntry {
@@ -51,13 +54,10 @@ struct WhatIfPart {
   /// Points that Patroni would not run as written.
   std::vector<std::vector<std::pair<std::string, std::string>>> left_out;
   std::vector<ElasticityEntry> elasticities;
-  std::vector<std::string> disturbances;           // behind the false failovers
-  std::optional<std::vector<std::size_t>> pareto;  // indices of results
-  std::optional<std::size_t> smallest_change;
 };
 
 struct ResultDocument {
-  std::string command;  // "run", "rehearse", "what-if"
+  std::string command;  // "run", "rehearse", "gate", "what-if"
   std::string version;
   std::string system;
   std::uint64_t seed = 0;  // of the first run

@@ -1,9 +1,6 @@
 // The program as a user runs it: what it prints where, and how it ends.
 #include <catch2/catch.hpp>
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,7 +12,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "tests/program/process.hpp"
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
@@ -26,89 +26,10 @@ namespace {
 const std::string system_folder = PREDRILL_SOURCE_DIR "/scenarios/systems/user-profile-db";
 const std::string drill = PREDRILL_SOURCE_DIR "/scenarios/drills/node-loss.json";
 
-class Program {
+class Program : public predrill::fixture::Process {
  public:
-  /// `out`: where standard output goes, if not to output().
-  explicit Program(std::vector<std::string> arguments, const char* out = nullptr) {
-    arguments.insert(arguments.begin(), PREDRILL_PROGRAM);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    int out_pipe[2], error_pipe[2];
-    REQUIRE(::pipe2(out_pipe, O_CLOEXEC) == 0);
-    REQUIRE(::pipe2(error_pipe, O_CLOEXEC) == 0);
-    const int instead = out == nullptr ? -1 : ::open(out, O_WRONLY | O_CLOEXEC);
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      ::dup2(instead >= 0 ? instead : out_pipe[1], STDOUT_FILENO);
-      ::dup2(error_pipe[1], STDERR_FILENO);
-      ::execv(argv[0], argv.data());
-      ::_exit(127);
-    }
-    ::close(out_pipe[1]);
-    ::close(error_pipe[1]);
-    if (instead >= 0) ::close(instead);
-    output_ = out_pipe[0];
-    errors_ = error_pipe[0];
-  }
-  ~Program() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-    ::close(output_);
-    ::close(errors_);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
-  /// Waits until it has installed its handler of SIGINT (SigCgt in /proc/PID/status).
-  bool wait_for_handler() const {
-    for (int i = 0; i < 2000; ++i) {
-      // Between fork and exec it still has the handlers of this process.
-      std::error_code error;
-      const fs::path running = fs::read_symlink("/proc/" + std::to_string(pid_) + "/exe", error);
-      const bool started = !error && running == fs::canonical(PREDRILL_PROGRAM);
-      std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-      std::string line;
-      while (std::getline(status, line)) {
-        if (line.rfind("SigCgt:", 0) != 0) continue;
-        const auto caught = std::strtoull(line.c_str() + 7, nullptr, 16);
-        if (started && (caught >> (SIGINT - 1) & 1U) != 0) return true;
-      }
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
-  }
-  void interrupt() const { ::kill(pid_, SIGINT); }
-  /// Exit status, or minus the signal that ended it.
-  int wait() {
-    pollfd both[2] = {{output_, POLLIN, 0}, {errors_, POLLIN, 0}};
-    while (both[0].fd >= 0 || both[1].fd >= 0) {
-      ::poll(both, 2, -1);
-      for (int i = 0; i < 2; ++i) {
-        if (both[i].fd < 0 || both[i].revents == 0) continue;
-        char text[4096];
-        const ssize_t n = ::read(both[i].fd, text, sizeof text);
-        if (n <= 0) {
-          both[i].fd = -1;
-        } else {
-          (i == 0 ? output : errors).append(text, static_cast<std::size_t>(n));
-        }
-      }
-    }
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-  std::string output, errors;
-
- private:
-  pid_t pid_ = -1;
-  int output_ = -1;
-  int errors_ = -1;
+  explicit Program(std::vector<std::string> arguments, const char* out = nullptr)
+      : Process(PREDRILL_PROGRAM, std::move(arguments), out) {}
 };
 
 bool contains(const std::string& text, const std::string& part) {

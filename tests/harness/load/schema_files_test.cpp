@@ -44,16 +44,21 @@ std::vector<std::string> words(const Node& list) {
 TEST_CASE("schema: every file that ships is valid", "[load]") {
   std::size_t systems = 0;
   std::size_t drills = 0;
+  std::size_t baselines = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(scenarios)) {
     const std::filesystem::path& path = entry.path();
     if (path.extension() != ".json" || path.parent_path().filename() == "schema") continue;
     const bool is_system = path.filename() == "system.json";
-    (is_system ? systems : drills) += 1;
+    const bool is_baseline = path.parent_path().filename() == "baselines";
+    (is_system ? systems : is_baseline ? baselines : drills) += 1;
     INFO(path);
-    CHECK(problems(content(path), is_system ? "system" : "scenario") == "");
+    CHECK(problems(content(path), is_system     ? "system"
+                                  : is_baseline ? "baseline"
+                                                : "scenario") == "");
   }
   CHECK(systems >= 1);
   CHECK(drills >= 11);
+  CHECK(baselines >= 11);
 }
 
 TEST_CASE("schema: mistakes are found", "[load]") {
