@@ -9,13 +9,7 @@
 namespace predrill::models {
 
 struct HttpRequest {
-  enum class Use : std::uint8_t {
-    check,  // GET of a health check or a probe; answered with a status
-    flow,   // a client's connection: stays open, its requests are counted by the service
-  };
-  Use use = Use::check;
   std::uint64_t path = 0;  // sim::stable_hash of the text
-  std::uint32_t flow = 0;
 };
 
 struct HttpReply {
