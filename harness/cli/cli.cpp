@@ -108,6 +108,18 @@ void add_gate(CLI::App& app, GateCommand& gate, int& status) {
   command->callback([&gate, &status] { status = command_gate(gate); });
 }
 
+void add_lint(CLI::App& app, LintCommand& lint, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "lint", "settings that are legal each by itself and cost time or data together");
+  command->add_option("SYSTEM", lint.system, "a system.json, or the folder with it")->required();
+  command->add_option("--sarif", lint.sarif, "write SARIF 2.1.0");
+  add_common(*command, lint.common);
+  command->footer(
+      "Each finding says what it costs with and without its fix, simulated under the same seeds.\n"
+      "Exit status: 0 no error among the findings; 1 there is one.\n");
+  command->callback([&lint, &status] { status = command_lint(lint); });
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   CLI::App app(description, "predrill");
   app.footer(examples);
@@ -155,6 +167,9 @@ int parse_and_run(int argc, const char* const* argv) {
 
   GateCommand gate;
   add_gate(app, gate, status);
+
+  LintCommand lint;
+  add_lint(app, lint, status);
 
   std::vector<std::string> files;
   CLI::App* validate_app =

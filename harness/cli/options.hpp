@@ -52,11 +52,18 @@ struct GateCommand {
   std::string markdown, junit, sarif;  // files; empty: not wanted
 };
 
+struct LintCommand {
+  CommonOptions common;
+  std::string system;
+  std::string sarif;  // file; empty: not wanted
+};
+
 int command_run(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
 int command_what_if(const WhatIfCommand& command);
 int command_audit(const AuditCommand& command);
 int command_gate(const GateCommand& command);
+int command_lint(const LintCommand& command);
 int command_validate(const std::vector<std::string>& files);
 int command_list(const std::string& what);
 int command_explain(const std::string& name);
