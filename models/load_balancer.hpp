@@ -49,16 +49,18 @@ struct LoadBalancerCounters {
   std::uint64_t silent_flows = 0;             // SYNs that nobody answered
 };
 
+/// Why the load balancer answered a packet with RST.
+enum class FlowCut : std::uint8_t { target_state, idle_timeout, unknown_flow };
+
 /// Told of what passes through: for checks and measures.
 class LoadBalancerObserver {
  public:
-  /// A flow was established to a target.
-  virtual void on_flow(std::size_t /*node*/, TargetId /*target*/) {}
-  /// The load balancer sends a request to a target.
-  virtual void on_routed(std::size_t /*node*/, TargetId /*target*/) {}
-  /// The load balancer answered a packet of a flow with RST because of its target's state.
-  virtual void on_cut(std::size_t /*node*/, TargetId /*target*/) {}
-  /// A zone's address entered or left the record.
+  /// A new flow goes to a target, whether that answers or not.
+  virtual void on_flow(const ServiceFlow& /*flow*/, std::size_t /*node*/, TargetId /*target*/) {}
+  /// A request has reached a target.
+  virtual void on_delivered(const ServiceFlow& /*flow*/, TargetId /*target*/) {}
+  virtual void on_cut(const ServiceFlow& /*flow*/, FlowCut /*why*/) {}
+  /// A zone's address is to enter or to leave the record, after Route 53's delay.
   virtual void on_dns(std::size_t /*node*/, bool /*answered*/) {}
 
  protected:
@@ -68,7 +70,6 @@ class LoadBalancerObserver {
 namespace load_balancer {
 inline constexpr sim::Kind dns_changed{"load_balancer.dns",
                                        "answers {0} of {1} zonal addresses, mask {2:x}"};
-inline constexpr sim::Kind flows_cut{"load_balancer.flows_cut", "RST to flows of {0:n}"};
 }  // namespace load_balancer
 
 class LoadBalancer : public TargetGroupObserver {

@@ -44,7 +44,9 @@ sim::Task<NetError> Nlb::connect(ServiceFlow& flow, std::size_t node_index, Dura
   if (targets().fails_open(node_index)) ++counters_.unhealthy_routing_flows;
   ServiceProcess& destination = process(target);
   const std::uint32_t node_life = node(node_index).incarnation();
-  for (LoadBalancerObserver* observer : observers_) observer->on_flow(node_index, target);
+  for (LoadBalancerObserver* observer : observers_) {
+    observer->on_flow(flow, node_index, target);
+  }
   auto socket = co_await sim::connect(node_group(node_index), destination.port(), timeout);
   const bool node_died = !node(node_index).up() || node(node_index).incarnation() != node_life;
   if (node_died || flow.life != life) co_return NetError::timeout;
@@ -81,19 +83,22 @@ void Nlb::close(ServiceFlow& flow) {
 }
 
 void Nlb::reset(ServiceFlow& flow, Passage why) {
-  if (why == Passage::reset_by_balancer) {
-    ++counters_.elb_resets;
-    for (LoadBalancerObserver* observer : observers_) observer->on_cut(flow.node, flow.target);
-  } else {
+  if (why == Passage::reset_by_target) {
     ++counters_.target_resets;
+  } else {
+    ++counters_.elb_resets;
+    const FlowCut cut = why == Passage::cut    ? FlowCut::target_state
+                        : why == Passage::idle ? FlowCut::idle_timeout
+                                               : FlowCut::unknown_flow;
+    for (LoadBalancerObserver* observer : observers_) observer->on_cut(flow, cut);
   }
   flow.clients.flow_broken(flow);
 }
 
 Nlb::Passage Nlb::passage(const ServiceFlow& flow) const {
   if (!reaches_node(flow, flow.node)) return Passage::silent;
-  if (node(flow.node).incarnation() != flow.node_life) return Passage::reset_by_balancer;
-  if (targets().cuts_flows(flow.target, flow.node)) return Passage::reset_by_balancer;
+  if (node(flow.node).incarnation() != flow.node_life) return Passage::unknown;
+  if (targets().cuts_flows(flow.target, flow.node)) return Passage::cut;
   const ServiceProcess& destination = process(flow.target);
   if (!reaches_target(flow.node, destination)) return Passage::silent;
   if (destination.life() != flow.process_life) return Passage::reset_by_target;
@@ -111,11 +116,10 @@ void Nlb::forward(ServiceRequest& request) {
   request.target = flow.target;
   request.resend = rto_first;
   if (simulation_.now() - flow.last_packet > config_.idle_timeout) {
-    reset(flow, Passage::reset_by_balancer);
+    reset(flow, Passage::idle);
     return;
   }
   flow.last_packet = simulation_.now();
-  for (LoadBalancerObserver* observer : observers_) observer->on_routed(flow.node, flow.target);
   deliver(request);
 }
 
@@ -130,6 +134,7 @@ void Nlb::deliver(ServiceRequest& request) {
     reset(flow, passes);
     return;
   }
+  for (LoadBalancerObserver* observer : observers_) observer->on_delivered(flow, flow.target);
   if (!process(flow.target).submit(request)) request.clients.ended(request, RequestEnd::http_503);
 }
 

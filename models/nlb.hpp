@@ -33,7 +33,14 @@ class Nlb final : public LoadBalancer {
   void try_again(ServiceRequest& request) override;
 
  private:
-  enum class Passage : std::uint8_t { open, silent, reset_by_balancer, reset_by_target };
+  enum class Passage : std::uint8_t {
+    open,
+    silent,
+    cut,      // RST: the target's state
+    idle,     // RST: the idle time-out is over
+    unknown,  // RST: the node has restarted
+    reset_by_target
+  };
   Passage passage(const ServiceFlow& flow) const;
   bool lost_on_the_way(const ServiceFlow& flow);
   void deliver(ServiceRequest& request);

@@ -290,6 +290,7 @@ void ServiceClients::expire() {
 void ServiceClients::note_end(Time first_sent, TargetId target, RequestEnd end) {
   const Time now = group_.now();
   ++stats_.ends[static_cast<std::size_t>(end)];
+  ++ends_in_all_[static_cast<std::size_t>(end)];
   if (observer_ != nullptr) observer_->on_request(first_sent, now, target, end);
   sim::Trace& trace = group_.simulation().trace();
   if (end == RequestEnd::answered) {

@@ -89,7 +89,9 @@ class ServiceClients {
 
   const ServiceClientsStats& stats() const { return stats_; }
   void restart_stats();
+  // Since the start of the run.
   std::uint64_t arrived() const { return arrived_; }
+  const std::array<std::uint64_t, request_ends>& ends_in_all() const { return ends_in_all_; }
   std::size_t under_way() const { return under_way_; }
   std::size_t usable_flows() const { return usable_.size(); }
   /// Established flows to a target.
@@ -138,6 +140,7 @@ class ServiceClients {
   ServiceObserver* observer_ = nullptr;
   ServiceClientsStats stats_;
   std::uint64_t arrived_ = 0;
+  std::array<std::uint64_t, request_ends> ends_in_all_{};
   std::size_t under_way_ = 0;
   std::uint64_t failed_in_a_row_ = 0;  // since service::failing
   sim::Time failing_since_{};

@@ -53,6 +53,7 @@ sim::Task<> ServiceProcess::serve(HttpServerSocket socket) {
 
 bool ServiceProcess::submit(ServiceRequest& request) {
   ++stats_.received;
+  ++received_in_all_;
   const bool free = in_service() + pool_queue_.count() < static_cast<std::size_t>(config_.workers);
   const bool works = free && queue_.empty() && !group_.frozen();
   if (!works && config_.queue_max > 0 &&
@@ -176,6 +177,7 @@ void ServiceProcess::restart_stats() {
   account();
   stats_ = {};
   stats_.queue_longest = queue_.count();
+  stats_.received = queue_.count() + serving_.count() + pool_queue_.count();
 }
 
 }  // namespace predrill::models

@@ -75,11 +75,15 @@ class ServiceProcess : sim::GroupResource {
   const ServiceConfig& config() const { return config_; }
   /// Differs after each death of the process or its host.
   std::uint32_t life() const { return group_.incarnation() + host().incarnation(); }
+  /// Queued or in service.
+  std::size_t present() const { return queue_.count() + serving_.count() + pool_queue_.count(); }
   std::size_t waiting() const { return queue_.count(); }
   std::size_t in_service() const { return serving_.count(); }
   /// Up to now.
   ServiceStats stats();
-  /// Counts start anew; the queue stays.
+  /// Since the start of the run.
+  std::uint64_t received_in_all() const { return received_in_all_; }
+  /// Counts start anew; what is in the process counts as received.
   void restart_stats();
 
  private:
@@ -107,6 +111,7 @@ class ServiceProcess : sim::GroupResource {
   StatList<ServiceRequest> serving_;     // has a worker; also while it waits for the pool
   StatList<ServiceRequest> pool_queue_;  // has a worker
   ServiceStats stats_;
+  std::uint64_t received_in_all_ = 0;
   sim::Time accounted_{};
   sim::Stream services_;
   sim::Stream kinds_;
