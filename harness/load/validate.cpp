@@ -8,6 +8,7 @@
 #include "harness/load/patroni_yml.hpp"
 #include "harness/load/pgbouncer_ini.hpp"
 #include "harness/load/postgres_settings.hpp"
+#include "harness/load/target_groups.hpp"
 #include "harness/load/zalando_manifest.hpp"
 
 namespace predrill::harness {
@@ -67,6 +68,35 @@ void validate_haproxy(const Document& document, LoadContext& context) {
   read_haproxy_cfg(document, spec, haproxy, context);
 }
 
+// What `aws elbv2` prints: each group on its own, or the attributes of one.
+bool validate_elbv2(const Document& document, LoadContext& context) {
+  const Node& root = document.root();
+  const Node* groups = root.is_map() ? root.find("TargetGroups") : nullptr;
+  if (groups != nullptr) {
+    if (!groups->is_list() || groups->items.empty()) read_target_groups(document, "", context);
+    for (const Node& group : groups->items) {
+      const Node* name = group.is_map() ? group.find("TargetGroupName") : nullptr;
+      LoadContext one(context.diagnostics);
+      one.system_place = group.place;
+      const std::size_t errors = context.diagnostics.errors();
+      const auto config = read_target_groups(document, name == nullptr ? "" : name->text, one);
+      if (config && context.diagnostics.errors() == errors) check_target_group(*config, one);
+    }
+    return true;
+  }
+  if (!root.is_map() || root.find("Attributes") == nullptr) return false;
+  auto config = models::TargetGroupConfig::network_defaults();
+  read_target_group_attributes(document, config, context);
+  if (context.diagnostics.has_errors()) return true;
+  // Attributes do not name their group; only an application load balancer's has an algorithm.
+  if (context.places.contains("target_group.load_balancing.algorithm.type")) {
+    config.balancer = models::BalancerType::application;
+    config.protocol = models::TargetProtocol::http;
+  }
+  check_target_group(config, context);
+  return true;
+}
+
 }  // namespace
 
 void validate_file(const std::filesystem::path& path, Diagnostics& diagnostics) {
@@ -80,7 +110,12 @@ void validate_file(const std::filesystem::path& path, Diagnostics& diagnostics) 
     const auto document = load_document(path, quiet, Format::json);
     if (!document) {
       diagnostics.merge(quiet);
-    } else if (is_scenario(*document)) {
+      return;
+    }
+    LoadContext context(diagnostics);
+    context.system_place = {document->root().place.file, 0, 0};
+    if (validate_elbv2(*document, context)) return;
+    if (is_scenario(*document)) {
       load_scenario(path, {}, diagnostics);
     } else {
       load_system(path, diagnostics);

@@ -10,7 +10,8 @@
 namespace predrill::harness {
 
 /// Reads a system (a folder, or a file that looks like system.json), a scenario, a Zalando
-/// manifest, a patroni.yml, a pgbouncer.ini or a haproxy.cfg.
+/// manifest, a patroni.yml, a pgbouncer.ini, a haproxy.cfg or what `aws elbv2` prints of target
+/// groups.
 void validate_file(const std::filesystem::path& path, Diagnostics&);
 
 struct Validation {

@@ -48,6 +48,8 @@ TEST_CASE("schema: every file that ships is valid", "[load]") {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(scenarios)) {
     const std::filesystem::path& path = entry.path();
     if (path.extension() != ".json" || path.parent_path().filename() == "schema") continue;
+    // What the AWS CLI prints, beside the system that refers to it.
+    if (path.filename().string().starts_with("target-group")) continue;
     const bool is_system = path.filename() == "system.json";
     const bool is_baseline = path.parent_path().filename() == "baselines";
     (is_system ? systems : is_baseline ? baselines : drills) += 1;
