@@ -208,8 +208,9 @@ sim::Task<> AuroraCluster::fail_over(MemberId target) {
 sim::Task<> AuroraCluster::restart_demoted(MemberId old_writer) {
   const sim::Duration restart = timings_.engine_restart.sample_duration(delays_);
   co_await sim::sleep_for(restart);
+  // A reader needs the log stream of a writer.
+  while (writer_ == old_writer) co_await changed_.wait();
   instances_[old_writer]->start(AuroraRole::reader);
-  publish();
 }
 
 // ---- crashes
@@ -345,6 +346,7 @@ RdsFault AuroraCluster::modify_db_instance(std::string_view instance,
 
 sim::Task<> AuroraCluster::change_class(MemberId member) {
   AuroraInstance& one = *instances_[member];
+  ++class_changes_;
   const sim::Duration start = timings_.class_swap_start.sample_duration(delays_);
   const sim::Duration swap = timings_.class_swap.sample_duration(delays_);
   const sim::Duration monitoring = timings_.enhanced_monitoring.sample_duration(delays_);
@@ -362,6 +364,7 @@ sim::Task<> AuroraCluster::change_class(MemberId member) {
   set_instance_status(one, InstanceStatus::configuring_enhanced_monitoring);
   publish();
   co_await sim::sleep_for(monitoring);
+  --class_changes_;
   set_instance_status(one, InstanceStatus::available);
 }
 

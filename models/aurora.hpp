@@ -97,8 +97,12 @@ class AuroraCluster {
   std::optional<InstanceStatus> instance_status(std::string_view instance) const;
   std::optional<SnapshotStatus> snapshot_status(std::string_view identifier) const;
   bool insights_advanced() const { return insights_advanced_; }
+  /// As the cluster is found, without a call.
+  void set_insights_advanced() { insights_advanced_ = true; }
   /// Status and every DBInstanceStatus are available.
   bool all_available() const;
+  /// Something that was accepted is not finished, whatever the API shows.
+  bool operation_under_way() const { return failing_over_ || class_changes_ > 0; }
 
   // ---- what happens without a call ----
 
@@ -160,6 +164,7 @@ class AuroraCluster {
   MemberId writer_ = nobody;
   bool insights_advanced_ = false;
   bool failing_over_ = false;
+  int class_changes_ = 0;  // accepted and not finished
   sim::Signal changed_;
   sim::Host control_host_;
   sim::Group control_;

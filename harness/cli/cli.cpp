@@ -177,6 +177,22 @@ int parse_and_run(int argc, const char* const* argv) {
   validate_app->add_option("FILE", files, "files, or folders with a system.json")->required();
   validate_app->callback([&] { status = command_validate(files); });
 
+  std::vector<std::string> imported;
+  CLI::App* import_app = app.add_subcommand(
+      "import", "what aws rds describe-… printed, or a runbook in Markdown, as a skeleton");
+  import_app
+      ->add_option("FILE", imported,
+                   "JSON of describe-db-clusters, -instances, -events, describe-blue-green-"
+                   "deployments; or one .md file")
+      ->required();
+  import_app->footer(
+      "Examples:\n"
+      "  aws rds describe-db-clusters --output json > clusters.json\n"
+      "  aws rds describe-db-instances --output json > instances.json\n"
+      "  predrill import clusters.json instances.json\n"
+      "  predrill import failover-runbook.md > failover.json\n");
+  import_app->callback([&] { status = command_import(imported); });
+
   std::string what;
   CLI::App* list_app =
       app.add_subcommand("list", "what there is: faults, measures, settings, models, scenarios");

@@ -16,6 +16,7 @@
 #include "harness/measure/verdict.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
+#include "harness/runbook/runbook.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -242,6 +243,7 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
 }  // namespace
 
 int command_run(const RunCommand& command) {
+  if (is_runbook_file(command.scenario)) return command_runbook(command);
   Diagnostics diagnostics;
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;

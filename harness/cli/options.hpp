@@ -59,11 +59,15 @@ struct LintCommand {
 };
 
 int command_run(const RunCommand& command);
+/// `run` for a scenario that is a runbook.
+int command_runbook(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
 int command_what_if(const WhatIfCommand& command);
 int command_audit(const AuditCommand& command);
 int command_gate(const GateCommand& command);
 int command_lint(const LintCommand& command);
+/// Files of `aws rds describe-…`, or a runbook in Markdown.
+int command_import(const std::vector<std::string>& files);
 int command_validate(const std::vector<std::string>& files);
 int command_list(const std::string& what);
 int command_explain(const std::string& name);

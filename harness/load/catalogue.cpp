@@ -41,9 +41,13 @@ std::vector<ListedScenario> list_scenarios(const std::filesystem::path& folder) 
     if (!document || !document->root().is_map()) continue;
     const Node* system = document->root().find("system");
     const Node* name = document->root().find("name");
-    if (system == nullptr || document->root().find("faults") == nullptr) continue;
+    const Node* aurora = document->root().find("aurora");
+    const Node* cluster = aurora == nullptr ? nullptr : aurora->find("cluster");
+    const bool is_drill = system != nullptr && document->root().find("faults") != nullptr;
+    const bool is_runbook = cluster != nullptr && document->root().find("runbook") != nullptr;
+    if (!is_drill && !is_runbook) continue;
     all.push_back({entry->path(), entry->path().stem().string(), name == nullptr ? "" : name->text,
-                   system->text});
+                   is_drill ? system->text : cluster->text});
   }
   std::sort(all.begin(), all.end(),
             [](const ListedScenario& a, const ListedScenario& b) { return a.path < b.path; });

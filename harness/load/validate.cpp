@@ -10,6 +10,7 @@
 #include "harness/load/postgres_settings.hpp"
 #include "harness/load/target_groups.hpp"
 #include "harness/load/zalando_manifest.hpp"
+#include "harness/runbook/runbook.hpp"
 
 namespace predrill::harness {
 
@@ -115,7 +116,11 @@ void validate_file(const std::filesystem::path& path, Diagnostics& diagnostics) 
     LoadContext context(diagnostics);
     context.system_place = {document->root().place.file, 0, 0};
     if (validate_elbv2(*document, context)) return;
-    if (is_scenario(*document)) {
+    if (is_runbook_file(path)) {
+      load_runbook(path, {}, diagnostics);
+    } else if (is_calibration_file(path)) {
+      check_calibration(path, diagnostics);
+    } else if (is_scenario(*document)) {
       load_scenario(path, {}, diagnostics);
     } else {
       load_system(path, diagnostics);

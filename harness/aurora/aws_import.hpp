@@ -1,0 +1,54 @@
+// What `aws rds describe-…` prints as JSON: clusters, instances, events, blue/green deployments.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/aurora/aurora_spec.hpp"
+#include "harness/input/diagnostics.hpp"
+#include "harness/input/document.hpp"
+#include "sim/time.hpp"
+
+namespace predrill::harness {
+
+/// DescribeEvents: a line of the log.
+struct RdsEvent {
+  std::string date;  // as printed: 2026-05-14T18:09:56.123000+00:00
+  std::string source;
+  std::string message;
+  sim::Duration at{};  // since the first event of the file
+};
+
+struct BlueGreenMember {
+  std::string source;
+  std::string target;
+  std::string status;  // AVAILABLE, SWITCHOVER_IN_PROGRESS, …
+};
+
+struct BlueGreenDeployment {
+  std::string identifier;
+  std::string name;
+  std::string source;
+  std::string target;
+  std::string status;
+  std::vector<BlueGreenMember> members;
+};
+
+/// What one or more such files say together.
+struct AwsImport {
+  AuroraSpec aurora;
+  std::vector<std::string> notes;  // pending changes, states that are not available
+  std::vector<RdsEvent> events;
+  std::vector<BlueGreenDeployment> deployments;
+  bool has_cluster = false;
+};
+
+/// Adds a document to what is known; unknown keys of the API are no mistake. Of several clusters
+/// the first is taken and the others are named in a warning.
+void import_aws(const Document& document, AwsImport& import, Diagnostics& diagnostics);
+
+/// The section "aurora" and, if there are events, "observed" lines as comments.
+std::string aurora_json(const AwsImport& import);
+
+}  // namespace predrill::harness
