@@ -53,6 +53,8 @@ class BalancerChecker {
   void on_established(std::uint32_t flow, std::uint32_t life, TargetId target);
   void on_delivered(sim::Time at, std::uint32_t flow, std::uint32_t life, std::size_t node,
                     TargetId target);
+  /// A request reached a target that an application load balancer had chosen for it alone.
+  void on_single_request(TargetId target) { ++targets_[target].delivered; }
   void on_cut(sim::Time at, std::size_t node, TargetId target, FlowCut why);
   void on_dns(sim::Time at, std::size_t node, bool answered);
 

@@ -55,6 +55,10 @@ void BalancerWatch::on_flow(const ServiceFlow& /*flow*/, std::size_t node, Targe
 }
 
 void BalancerWatch::on_delivered(const ServiceFlow& flow, TargetId target) {
+  if (balancer_.targets().config().balancer == BalancerType::application) {
+    checker_.on_single_request(target);
+    return;
+  }
   checker_.on_delivered(now(), flow.number, flow.life, flow.node, target);
 }
 

@@ -12,6 +12,10 @@ using sim::Duration;
 
 namespace {
 
+// Linux: TCP_RTO_MIN and TCP_RTO_MAX.
+constexpr Duration rto_first = 200ms;
+constexpr Duration rto_last = 120s;
+
 DnsServerConfig route53(const std::string& name) {
   DnsServerConfig c;
   c.name = name + "/route53";
@@ -93,6 +97,16 @@ LoadBalancer::~LoadBalancer() = default;
 TargetId LoadBalancer::add_target(ServiceProcess& process) {
   processes_.push_back(&process);
   return group_->add({process.name(), &process.port(), nullptr});
+}
+
+void LoadBalancer::forget_stalls(ServiceRequest& request) {
+  request.resend = rto_first;
+}
+
+void LoadBalancer::stall(ServiceRequest& request, ServiceRequest::Stage stage) {
+  request.stage = stage;
+  simulation_.schedule(request, simulation_.world(), simulation_.now() + request.resend);
+  request.resend = std::min(request.resend * 2, rto_last);
 }
 
 bool LoadBalancer::reaches_node(const ServiceFlow& flow, std::size_t node) const {

@@ -123,6 +123,9 @@ class LoadBalancer : public TargetGroupObserver {
     sim::Host host;
     sim::Group group;
   };
+  /// Not acknowledged: TCP sends it again after its time-out, which doubles.
+  void stall(ServiceRequest& request, ServiceRequest::Stage stage);
+  static void forget_stalls(ServiceRequest& request);
   sim::Group& node_group(std::size_t node) { return nodes_[node]->group; }
   /// Packets pass from the client to the node.
   bool reaches_node(const ServiceFlow& flow, std::size_t node) const;

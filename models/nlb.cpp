@@ -1,6 +1,5 @@
 #include "models/nlb.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "models/service_clients.hpp"
@@ -11,14 +10,6 @@ using namespace std::chrono_literals;
 using sim::Duration;
 using sim::NetError;
 using Stage = ServiceRequest::Stage;
-
-namespace {
-
-// Linux: TCP_RTO_MIN and TCP_RTO_MAX.
-constexpr Duration rto_first = 200ms;
-constexpr Duration rto_last = 120s;
-
-}  // namespace
 
 Nlb::Nlb(sim::Simulation& simulation, LoadBalancerConfig config, TargetGroupConfig group)
     : LoadBalancer(simulation, std::move(config), std::move(group)),
@@ -114,7 +105,7 @@ void Nlb::forward(ServiceRequest& request) {
   ServiceFlow& flow = *request.flow;
   request.balancer = this;
   request.target = flow.target;
-  request.resend = rto_first;
+  forget_stalls(request);
   if (simulation_.now() - flow.last_packet > config_.idle_timeout) {
     reset(flow, Passage::idle);
     return;
@@ -138,12 +129,6 @@ void Nlb::deliver(ServiceRequest& request) {
   if (!process(flow.target).submit(request)) request.clients.ended(request, RequestEnd::http_503);
 }
 
-void Nlb::stall(ServiceRequest& request, Stage stage) {
-  request.stage = stage;
-  simulation_.schedule(request, simulation_.world(), simulation_.now() + request.resend);
-  request.resend = std::min(request.resend * 2, rto_last);
-}
-
 void Nlb::try_again(ServiceRequest& request) {
   if (request.stage == Stage::stalled) {
     deliver(request);
@@ -161,7 +146,7 @@ void Nlb::served(ServiceRequest& request) {
   ServiceFlow& flow = *request.flow;
   const Passage passes = passage(flow);
   if (passes == Passage::silent) {
-    if (request.stage != Stage::answer_stalled) request.resend = rto_first;
+    if (request.stage != Stage::answer_stalled) forget_stalls(request);
     stall(request, Stage::answer_stalled);
     return;
   }

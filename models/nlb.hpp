@@ -44,7 +44,6 @@ class Nlb final : public LoadBalancer {
   Passage passage(const ServiceFlow& flow) const;
   bool lost_on_the_way(const ServiceFlow& flow);
   void deliver(ServiceRequest& request);
-  void stall(ServiceRequest& request, ServiceRequest::Stage stage);
   void reset(ServiceFlow& flow, Passage why);
   sim::Task<> watch(ServiceFlow& flow, std::uint32_t life);
 

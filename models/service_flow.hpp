@@ -65,6 +65,10 @@ struct ServiceRequest : sim::Event {
   ServiceRequest* next = nullptr;
   ServiceRequest* older = nullptr;  // of the client's requests under way, by time-out
   ServiceRequest* newer = nullptr;
+  ServiceRequest* balancer_previous = nullptr;  // of an application load balancer's, by time-out
+  ServiceRequest* balancer_next = nullptr;
+  sim::Time routed{};
+  bool routed_to_target = false;
   ServiceRequest* flow_previous = nullptr;
   ServiceRequest* flow_next = nullptr;
 
