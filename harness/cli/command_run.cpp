@@ -14,6 +14,7 @@
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
+#include "harness/recovery/recovery.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
 #include "harness/runbook/runbook.hpp"
@@ -244,6 +245,7 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
 
 int command_run(const RunCommand& command) {
   if (is_runbook_file(command.scenario)) return command_runbook(command);
+  if (is_recovery_file(command.scenario)) return command_recovery(command);
   Diagnostics diagnostics;
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;

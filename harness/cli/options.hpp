@@ -61,6 +61,8 @@ struct LintCommand {
 int command_run(const RunCommand& command);
 /// `run` for a scenario that is a runbook.
 int command_runbook(const RunCommand& command);
+/// `run` for a scenario of recoveries.
+int command_recovery(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
 int command_what_if(const WhatIfCommand& command);
 int command_audit(const AuditCommand& command);

@@ -45,9 +45,11 @@ std::vector<ListedScenario> list_scenarios(const std::filesystem::path& folder) 
     const Node* cluster = aurora == nullptr ? nullptr : aurora->find("cluster");
     const bool is_drill = system != nullptr && document->root().find("faults") != nullptr;
     const bool is_runbook = cluster != nullptr && document->root().find("runbook") != nullptr;
-    if (!is_drill && !is_runbook) continue;
-    all.push_back({entry->path(), entry->path().stem().string(), name == nullptr ? "" : name->text,
-                   is_drill ? system->text : cluster->text});
+    const bool is_recovery = document->root().find("recovery") != nullptr;
+    if (!is_drill && !is_runbook && !is_recovery) continue;
+    const std::string of = is_drill ? system->text : is_runbook ? cluster->text : "";
+    all.push_back(
+        {entry->path(), entry->path().stem().string(), name == nullptr ? "" : name->text, of});
   }
   std::sort(all.begin(), all.end(),
             [](const ListedScenario& a, const ListedScenario& b) { return a.path < b.path; });

@@ -10,6 +10,7 @@
 #include "harness/load/postgres_settings.hpp"
 #include "harness/load/target_groups.hpp"
 #include "harness/load/zalando_manifest.hpp"
+#include "harness/recovery/recovery.hpp"
 #include "harness/runbook/runbook.hpp"
 
 namespace predrill::harness {
@@ -118,6 +119,8 @@ void validate_file(const std::filesystem::path& path, Diagnostics& diagnostics) 
     if (validate_elbv2(*document, context)) return;
     if (is_runbook_file(path)) {
       load_runbook(path, {}, diagnostics);
+    } else if (is_recovery_file(path)) {
+      load_recovery(path, {}, diagnostics);
     } else if (is_calibration_file(path)) {
       check_calibration(path, diagnostics);
     } else if (is_scenario(*document)) {

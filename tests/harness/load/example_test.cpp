@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/load/load.hpp"
+#include "harness/recovery/recovery.hpp"
 #include "harness/runbook/runbook.hpp"
 
 using namespace predrill::harness;
@@ -141,7 +142,7 @@ TEST_CASE("example: every scenario that ships loads without a word", "[load]") {
     if (entry.path().extension() != ".json" || (folder != "drills" && folder != "incidents")) {
       continue;
     }
-    if (is_runbook_file(entry.path())) continue;  // tests/harness/runbook
+    if (is_runbook_file(entry.path()) || is_recovery_file(entry.path())) continue;
     Diagnostics diagnostics;
     const auto scenario = load_scenario(entry.path(), {}, diagnostics);
     INFO(diagnostics.text());

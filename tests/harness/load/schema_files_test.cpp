@@ -12,6 +12,7 @@
 #include "harness/input/document.hpp"
 #include "harness/input/schema.hpp"
 #include "harness/load/catalogue.hpp"
+#include "harness/recovery/recovery.hpp"
 #include "harness/runbook/runbook.hpp"
 
 using namespace predrill::harness;
@@ -54,6 +55,10 @@ TEST_CASE("schema: every file that ships is valid", "[load]") {
     INFO(path);
     if (is_runbook_file(path) || is_calibration_file(path)) {
       CHECK(problems(content(path), is_runbook_file(path) ? "runbook" : "calibration") == "");
+      continue;
+    }
+    if (is_recovery_file(path)) {
+      CHECK(problems(content(path), "recovery") == "");
       continue;
     }
     const bool is_system = path.filename() == "system.json";
