@@ -13,5 +13,6 @@ std::span<const Explanation> explained_patroni();   // settings of Patroni
 std::span<const Explanation> explained_servers();   // of PostgreSQL, Kubernetes and HAProxy
 std::span<const Explanation> explained_pooler();    // of PgBouncer
 std::span<const Explanation> explained_models();
+std::span<const Explanation> explained_aws();  // Aurora, RDS, backups, runbooks
 
 }  // namespace predrill::harness
