@@ -84,6 +84,17 @@ void read_aurora_clients(const Value& section, AuroraClients& clients) {
   assign(clients.probe_timeout, reader.optional("probe_timeout").duration(10ms, 1min));
   assign(clients.request_interval, reader.optional("request_interval").duration(1ms, 1min));
   assign(clients.jvm_dns_ttl, reader.optional("networkaddress.cache.ttl").duration(1ms, 1h));
+  const Value proxy = reader.optional("rds_proxy");
+  if (proxy.exists()) {
+    Reader settings(proxy);
+    models::RdsProxyConfig config;
+    assign(config.connection_borrow_timeout,
+           settings.optional("ConnectionBorrowTimeout").duration());
+    assign(config.max_connections_percent,
+           settings.optional("MaxConnectionsPercent").integer(0, 1000));
+    for (const std::string& sentence : models::validate(config)) proxy.error(sentence);
+    clients.proxy = config;
+  }
   const Value hikari = reader.optional("hikari");
   if (!hikari.exists()) return;
   Reader pool(hikari);

@@ -7,6 +7,7 @@
 #include "harness/input/reader.hpp"
 #include "models/aurora_config.hpp"
 #include "models/hikari.hpp"
+#include "models/rds_proxy.hpp"
 
 namespace predrill::harness {
 
@@ -18,6 +19,7 @@ struct AuroraClients {
   models::HikariConfig pool;  // `driver.hosts` is left to the world
   sim::Duration request_interval = std::chrono::seconds(1);
   sim::Duration jvm_dns_ttl = std::chrono::seconds(30);
+  std::optional<models::RdsProxyConfig> proxy;  // a prober writes through it as well
 };
 
 struct AuroraSpec {

@@ -26,7 +26,8 @@ AuroraWorld::AuroraWorld(const AuroraSpec& spec, std::uint64_t seed, bool shuffl
       app_host_(sim_, "app"),
       jvm_group_(app_host_, "jvm dns"),
       jvm_dns_(jvm_group_, {.name = "jvm", .cache = true, .fixed_ttl = spec.clients.jvm_dns_ttl}),
-      operator_host_(sim_, "operator") {
+      operator_host_(sim_, "operator"),
+      proxy_host_(sim_, "rds proxy") {
   models::ProberConfig probe;
   probe.path = direct_path;
   probe.target.host = {models::HostSpec::of(writer_name)};
@@ -35,6 +36,14 @@ AuroraWorld::AuroraWorld(const AuroraSpec& spec, std::uint64_t seed, bool shuffl
   probe.timeout = spec.clients.probe_timeout;
   probe.keep_connection = false;
   prober_ = std::make_unique<models::Prober>(client_host_, book_, &zone_, probe, journal_);
+  if (spec.clients.proxy) {
+    proxy_ = std::make_unique<models::RdsProxy>(proxy_host_, book_, *cluster_, *spec.clients.proxy);
+    probe.path = proxy_path;
+    probe.target.host = {models::HostSpec::of(book_.add(proxy_->listener()))};
+    probe.keep_connection = true;
+    probe.timeout = spec.clients.proxy->connection_borrow_timeout + 5s;
+    proxy_prober_ = std::make_unique<models::Prober>(client_host_, book_, &zone_, probe, journal_);
+  }
   if (!spec.clients.hikari) return;
   jvm_dns_.forward_to(zone_);
   models::HikariConfig pool = spec.clients.pool;
@@ -52,6 +61,10 @@ void AuroraWorld::start() {
   if (spec_.insights_advanced) cluster_->set_insights_advanced();
   sim_.run_for(1s);
   prober_->start();
+  if (proxy_) {
+    proxy_->start();
+    proxy_prober_->start();
+  }
   if (!pool_) return;
   pool_->start();
   sim_.run_for(5s);

@@ -11,6 +11,7 @@
 #include "models/hikari.hpp"
 #include "models/journal.hpp"
 #include "models/prober.hpp"
+#include "models/rds_proxy.hpp"
 #include "sim/network.hpp"
 #include "sim/simulation.hpp"
 
@@ -20,6 +21,7 @@ class AuroraWorld {
  public:
   static constexpr std::string_view direct_path = "cluster endpoint";
   static constexpr std::string_view hikari_path = "hikari";
+  static constexpr std::string_view proxy_path = "rds proxy";
 
   AuroraWorld(const AuroraSpec& spec, std::uint64_t seed, bool shuffle_ties = false);
   ~AuroraWorld();
@@ -53,6 +55,9 @@ class AuroraWorld {
   models::DnsServer jvm_dns_;
   sim::Host operator_host_;
   std::unique_ptr<models::Prober> prober_;
+  sim::Host proxy_host_;
+  std::unique_ptr<models::RdsProxy> proxy_;
+  std::unique_ptr<models::Prober> proxy_prober_;
   std::unique_ptr<models::HikariPool> pool_;
   std::uint16_t pool_journal_path_ = 0;
 };

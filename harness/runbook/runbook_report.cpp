@@ -149,12 +149,13 @@ std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle
     const char* title;
     sim::Duration Disturbance::*member;
   };
-  static constexpr std::array<Observer, 5> observers = {{
+  static constexpr std::array<Observer, 6> observers = {{
       {"API: call until Status is available", &Disturbance::api},
       {"API: call until IsClusterWriter changes", &Disturbance::flip},
       {"client: call until the first commit after the gap", &Disturbance::first_commit},
       {"client: without a commit (new connections)", &Disturbance::direct},
       {"application on HikariCP: longest wait of a request", &Disturbance::hikari_wait},
+      {"RDS Proxy: longest wait of a statement", &Disturbance::proxy_wait},
   }};
   std::map<std::string, std::vector<const Disturbance*>> by_kind;
   std::uint64_t lost = 0;
@@ -261,6 +262,9 @@ RunMeasures to_measures(const RunbookOutcome& outcome) {
     add(name + ".without_commit", MeasureUnit::time, one.direct.count());
     add(name + ".hikari_wait", MeasureUnit::time, one.hikari_wait.count());
     add(name + ".hikari_failed", MeasureUnit::count, static_cast<std::int64_t>(one.hikari_failed));
+    if (one.proxy_wait == 0s) continue;
+    add(name + ".proxy_wait", MeasureUnit::time, one.proxy_wait.count());
+    add(name + ".proxy_failed", MeasureUnit::count, static_cast<std::int64_t>(one.proxy_failed));
   }
   if (outcome.lost > 0) {
     run.violations.push_back({"acknowledged writes are missing from the volume", false});

@@ -426,13 +426,18 @@ void Run::measure(Disturbance& one, sim::Duration until) {
   window.paths = world_.journal().paths;
   const std::int64_t origin = start_.time_since_epoch().count();
   const std::uint16_t hikari = window.path(AuroraWorld::hikari_path);
+  const std::uint16_t proxy = window.path(AuroraWorld::proxy_path);
   for (const models::Attempt& attempt : world_.journal().attempts) {
     const sim::Duration sent(attempt.sent - origin);
     if (sent < one.at - 1min || sent > until) continue;
     window.attempts.push_back(attempt);
     if (attempt.state == models::SqlState::read_only) ++one.read_only;
-    if (attempt.path != hikari) continue;
     const sim::Duration wait(attempt.finished - attempt.sent);
+    if (attempt.path == proxy) {
+      one.proxy_wait = std::max(one.proxy_wait, wait);
+      if (attempt.outcome != models::Outcome::ok) ++one.proxy_failed;
+    }
+    if (attempt.path != hikari) continue;
     one.hikari_wait = std::max(one.hikari_wait, wait);
     if (attempt.outcome != models::Outcome::ok) ++one.hikari_failed;
   }

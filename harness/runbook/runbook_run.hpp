@@ -33,6 +33,8 @@ struct Disturbance {
   sim::Duration first_commit{};  // from the call to the end of that stretch
   sim::Duration hikari_wait{};   // longest wait of a request through the pool
   std::uint64_t hikari_failed = 0;
+  sim::Duration proxy_wait{};  // longest wait of a statement through RDS Proxy; zero: there is none
+  std::uint64_t proxy_failed = 0;
   std::uint64_t read_only = 0;  // 25006 on either path
 };
 

@@ -106,6 +106,9 @@ TEST_CASE("runbook: the API's failover is not the client's", "[runbook]") {
     CHECK(one.api > one.flip);
     CHECK(one.direct < one.api);
     CHECK(one.first_commit >= one.flip);
+    CHECK(one.proxy_wait > 0s);  // a statement waits in the proxy, and is not told of DNS
+    CHECK(one.proxy_wait < one.first_commit);
+    CHECK(one.proxy_failed <= 1);
   }
 }
 
