@@ -105,6 +105,15 @@ struct FaultSpec {
   }
 };
 
+/// What happens to a healthy system now and then and ends by itself: a paused machine, a network
+/// that stalls, a DCS that does not answer. If it lasts too long, it costs a failover that was not
+/// needed.
+struct Disturbance {
+  FaultSpec fault;           // its moment and length are left open
+  double per_year = 0;       // how often
+  sim::Distribution length;  // how long
+};
+
 /// One line of an incident's log.
 struct Observed {
   std::optional<sim::Duration> at;  // since the fault
@@ -123,6 +132,7 @@ struct ScenarioSpec {
   sim::Duration run_for = std::chrono::minutes(5);  // after the first fault
   std::string path = "pgbouncer";                   // whose RTO the objectives judge
   std::vector<Objective> objectives;
+  std::vector<Disturbance> disturbances;
   std::vector<Observed> observed;
   std::vector<std::string> remarks;  // contradictions that touch no single row
 };

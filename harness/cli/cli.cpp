@@ -77,6 +77,9 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
                    "errors.p95, waiting.max, rpo.rows.max")
       ->delimiter(',')
       ->capture_default_str();
+  command->add_option("--optimise", what_if.optimise,
+                      "goals, e.g. \"min rto.p99, min false_failovers.per_year\" or \"rto.p99 <= "
+                      "30s\": the points that none beats, and the smallest change");
   add_common(*command, what_if.common);
   command->footer(
       "Examples:\n"

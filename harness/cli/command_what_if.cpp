@@ -12,6 +12,7 @@
 #include "harness/report/number.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
+#include "harness/what_if/optimise.hpp"
 #include "harness/what_if/study.hpp"
 #include "harness/what_if/study_text.hpp"
 
@@ -24,6 +25,7 @@ namespace predrill::harness {
 namespace {
 
 constexpr std::size_t usual_runs = 1000;
+constexpr std::size_t threshold_seeds = 24;  // phases of the HA loop for each false failover
 
 void print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
@@ -41,7 +43,7 @@ bool complain(const std::string& option, const std::string& problem) {
 
 // False if one of them is wrong; each that is has been reported.
 bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
-                  std::vector<StudyMeasure>& measures) {
+                  std::vector<StudyMeasure>& measures, std::vector<Goal>& goals) {
   bool ok = true;
   for (const std::string& text : command.vary) {
     std::string problem;
@@ -63,6 +65,15 @@ bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
       measures.push_back(std::move(*measure));
     } else {
       ok = complain("--measure", problem);
+    }
+  }
+  if (!command.optimise.empty()) {
+    std::string problem;
+    if (auto parsed = parse_goals(command.optimise, problem)) {
+      goals = std::move(*parsed);
+      add_measures_of(goals, measures);
+    } else {
+      ok = complain("--optimise", problem);
     }
   }
   return ok;
@@ -97,11 +108,17 @@ ResultEntry entry_of(const StudyPlan& plan, const StudyResult& result, const Poi
                               number(point.differences[m].value),
                               interval(point.differences[m].interval)});
   }
+  const sim::Estimate& rate = point.false_failovers.per_year;
+  entry.measures.push_back({std::string(false_failovers_per_year), "1/year", rate.value,
+                            rate.interval, point.more_false_failovers.value,
+                            point.more_false_failovers.interval});
   return entry;
 }
 
 std::string document_of(const StudyPlan& plan, const StudyResult& result,
-                        const std::vector<Elasticity>& moved, const WhatIfCommand& command) {
+                        const std::vector<Elasticity>& moved,
+                        const std::vector<Disturbance>& disturbances,
+                        const std::optional<Optimum>& optimum, const WhatIfCommand& command) {
   ResultDocument document;
   document.command = "what-if";
   document.version = PREDRILL_VERSION;
@@ -116,6 +133,13 @@ std::string document_of(const StudyPlan& plan, const StudyResult& result,
   for (const GridPoint& point : plan.left_out) part.left_out.push_back(point.values);
   for (const Elasticity& one : moved) {
     part.elasticities.push_back({one.path, one.whole, {one.by_stage.begin(), one.by_stage.end()}});
+  }
+  for (const Disturbance& one : disturbances) part.disturbances.push_back(describe(one));
+  if (optimum) {
+    part.pareto.emplace();
+    // The first result is the current configuration.
+    for (const std::size_t i : optimum->pareto) part.pareto->push_back(i + 1);
+    if (optimum->smallest_change) part.smallest_change = *optimum->smallest_change + 1;
   }
   document.what_if = std::move(part);
   return to_json(document);
@@ -135,12 +159,62 @@ std::string heading(const StudyPlan& plan, const CommonOptions& common, std::siz
   return text + "Times in seconds; [95 % intervals], differences paired run by run.\n\n";
 }
 
+StudyColumn false_failover_column(const StudyResult& result) {
+  const auto text = [](const PointResult& point) {
+    const sim::Estimate& rate = point.false_failovers.per_year;
+    char cell[80];
+    std::snprintf(cell, sizeof cell, "%.3g [%.3g, %.3g]", rate.value, rate.interval.low,
+                  rate.interval.high);
+    return std::string(cell);
+  };
+  StudyColumn column{"false failovers/year", text(result.current), {}};
+  for (const PointResult& point : result.points) column.points.push_back(text(point));
+  return column;
+}
+
+std::string disturbances_text(const StudyPlan& plan, const StudyResult& result,
+                              const std::vector<Disturbance>& disturbances,
+                              const TextStyle& style) {
+  std::string text = plan.current.disturbances.empty()
+                         ? "The scenario states none (\"disturbances\"), so these are assumed:\n"
+                         : "As the scenario states them:\n";
+  for (std::size_t i = 0; i < disturbances.size(); ++i) {
+    const sim::Estimate& share = result.current.false_failovers.per_event[i];
+    char cost[80];
+    std::snprintf(cost, sizeof cost, "; now %.2g %% of them cost a failover", 100 * share.value);
+    for (const std::string& line : wrap("- " + describe(disturbances[i]) + cost, style.width - 2)) {
+      text += "  " + line + "\n";
+    }
+  }
+  return text;
+}
+
+// Runs everything under one line of progress.
+StudyResult run_all(const StudyPlan& plan, const std::vector<StudyMeasure>& measures,
+                    const std::vector<Disturbance>& disturbances, const CommonOptions& common,
+                    std::size_t runs) {
+  const std::size_t seeds = std::min(runs, threshold_seeds);
+  const std::size_t columns = plan.points.size() + 1;
+  Progress progress("what-if " + plan.current.name,
+                    static_cast<std::int64_t>(columns * (runs + disturbances.size() * seeds)));
+  StudyOptions options{.first_seed = common.seed,
+                       .runs = runs,
+                       .jobs = common.jobs,
+                       .stop = &interrupted(),
+                       .progress = [&](std::size_t, std::size_t) { progress.add(); }};
+  StudyResult result = run_study(plan, measures, options);
+  options.runs = seeds;
+  add_false_failovers(plan, disturbances, options, result);
+  return result;
+}
+
 }  // namespace
 
 int command_what_if(const WhatIfCommand& command) {
   std::vector<VaryAxis> axes;
   std::vector<StudyMeasure> measures;
-  if (!read_options(command, axes, measures)) return exit_usage;
+  std::vector<Goal> goals;
+  if (!read_options(command, axes, measures, goals)) return exit_usage;
   Diagnostics diagnostics;
   const auto plan =
       plan_study(command.scenario, command.common.settings, std::move(axes), diagnostics);
@@ -152,35 +226,39 @@ int command_what_if(const WhatIfCommand& command) {
     return exit_usage;
   }
   const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
-  StudyResult result = [&] {
-    Progress progress("what-if " + plan->current.name,
-                      static_cast<std::int64_t>((plan->points.size() + 1) * runs));
-    return run_study(*plan, measures,
-                     {.first_seed = command.common.seed,
-                      .runs = runs,
-                      .jobs = command.common.jobs,
-                      .stop = &interrupted(),
-                      .progress = [&](std::size_t, std::size_t) { progress.add(); }});
-  }();
+  const std::vector<Disturbance> disturbances =
+      plan->current.disturbances.empty() ? usual_disturbances() : plan->current.disturbances;
+  const StudyResult result = run_all(*plan, measures, disturbances, command.common, runs);
   for (const std::string& problem : result.current.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
   }
   const std::vector<Elasticity> moved = elasticities(*plan, result);
+  std::optional<Optimum> optimum;
+  if (!goals.empty()) optimum = optimise(*plan, result, goals);
   if (command.common.json()) {
-    print(document_of(*plan, result, moved, command));
+    print(document_of(*plan, result, moved, disturbances, optimum, command));
   } else {
     const TextStyle style = style_of_output();
     print(heading(*plan, command.common, runs));
-    print(study_text(*plan, result, {}, style));
+    print(study_text(*plan, result, {false_failover_column(result)}, style));
+    if (optimum) {
+      section("Best for " + command.optimise, optimum_text(*plan, result, goals, *optimum, style),
+              style);
+    }
     section("Heat map", heat_map_text(*plan, result, 0, style), style);
     section("What moves the mean RTO: % per 1 % of the setting, by stage",
             elasticity_text(moved, style), style);
+    section("What false failovers come from", disturbances_text(*plan, result, disturbances, style),
+            style);
   }
   if (result.stopped) {
     std::fprintf(stderr, "predrill: interrupted; this is what was finished\n");
     return exit_interrupted;
   }
-  return exit_met;
+  return optimum && !optimum->smallest_change && optimum->meeting.empty() &&
+                 !plan->current.objectives.empty()
+             ? exit_missed
+             : exit_met;
 }
 
 }  // namespace predrill::harness

@@ -61,6 +61,7 @@ class ScenarioReader {
       read_path(root.optional("path"), spec);
     }
     read_objectives(root.optional("objectives"), spec.objectives);
+    for (const Value& item : root.optional("disturbances").items()) read_disturbance(item, spec);
     for (const Value& item : root.optional("observed").items()) read_observed(item, spec);
     for (const Value& item : root.optional("remarks").items()) {
       if (auto remark = item.text()) spec.remarks.push_back(std::move(*remark));
@@ -98,6 +99,40 @@ class ScenarioReader {
     reader.finish();
     check_applicable(value, fault);
     spec.faults.push_back(std::move(fault));
+  }
+
+  void read_disturbance(const Value& value, ScenarioSpec& spec) {
+    Reader reader(value);
+    constexpr std::array<std::pair<std::string_view, FaultKind>, 7> kinds = {
+        {{"freeze", FaultKind::freeze},
+         {"partition", FaultKind::partition},
+         {"latency", FaultKind::latency},
+         {"packet_loss", FaultKind::packet_loss},
+         {"dcs_quorum_loss", FaultKind::dcs_quorum_loss},
+         {"dcs_slow", FaultKind::dcs_slow},
+         {"disk_stall", FaultKind::disk_stall}}};
+    const auto kind = reader.required("inject").choice("a disturbance", kinds);
+    const Value on = reader.optional("on");
+    Disturbance disturbance;
+    assign(disturbance.per_year, reader.required("per_year").number(0, 1e7));
+    if (auto length = read_distribution(reader.required("for"))) {
+      disturbance.length = std::move(*length);
+    }
+    if (!kind) {
+      if (value.exists() && value.node()->is_map()) {
+        for (const Member& member : value.node()->members) reader.ignore(member.key);
+      }
+      return;
+    }
+    FaultForm form = form_of(*kind);
+    form.keys &= ~std::uint32_t{fault_for};  // read above: its length is a distribution
+    disturbance.fault.kind = form.kind;
+    disturbance.fault.on.role = form.on;
+    if (on.exists()) read_target(on, form.roles, disturbance.fault.on, form.name);
+    read_keys(reader, form, disturbance.fault);
+    reader.finish();
+    check_applicable(value, disturbance.fault);
+    spec.disturbances.push_back(std::move(disturbance));
   }
 
   // A key that may be meant for at or after is reported as unknown already.

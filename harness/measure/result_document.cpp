@@ -290,6 +290,11 @@ Json what_if_of(const WhatIfPart& part) {
   Json json;
   json["left_out"] = std::move(left_out);
   json["elasticities"] = std::move(all);
+  json["disturbances"] = part.disturbances;
+  if (part.pareto) {
+    json["pareto"] = *part.pareto;
+    json["smallest_change"] = part.smallest_change ? Json(*part.smallest_change) : Json();
+  }
   return json;
 }
 

@@ -21,7 +21,7 @@ struct GateFinding;
 /// A measure of a study: the value, and its difference to the current configuration.
 struct MeasureEntry {
   std::string name;  // "rto.p99"
-  std::string unit;  // "s", or empty for counts
+  std::string unit;  // "s", "1/year", or empty for counts
   std::optional<double> value;
   std::optional<sim::Interval<double>> interval;  // 95 %
   std::optional<double> difference;
@@ -54,6 +54,9 @@ struct WhatIfPart {
   /// Points that Patroni would not run as written.
   std::vector<std::vector<std::pair<std::string, std::string>>> left_out;
   std::vector<ElasticityEntry> elasticities;
+  std::vector<std::string> disturbances;           // behind the false failovers
+  std::optional<std::vector<std::size_t>> pareto;  // indices of results
+  std::optional<std::size_t> smallest_change;
 };
 
 struct ResultDocument {

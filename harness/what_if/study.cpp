@@ -40,7 +40,9 @@ PointResult empty_result(const ScenarioSpec& scenario, std::size_t measures, std
                      .cut = {},
                      .problems = {},
                      .measured = {},
-                     .differences = {}};
+                     .differences = {},
+                     .false_failovers = {},
+                     .more_false_failovers = {}};
   result.values.assign(measures, std::vector<std::int64_t>(runs, no_value));
   std::array<std::int64_t, stages> nothing{};
   nothing.fill(no_value);
@@ -151,6 +153,40 @@ StudyResult run_study(const StudyPlan& plan, const std::vector<StudyMeasure>& me
                       [&](std::size_t i) { evaluate(measures, result.current, result.points[i]); },
                       {.jobs = options.jobs});
   return result;
+}
+
+void add_false_failovers(const StudyPlan& plan, const std::vector<Disturbance>& disturbances,
+                         const StudyOptions& options, StudyResult& result) {
+  const std::size_t columns = plan.points.size() + 1;
+  const std::size_t kinds = disturbances.size();
+  using Thresholds = std::vector<std::vector<sim::Duration>>;  // [disturbance][seed]
+  std::vector<Thresholds> thresholds(
+      columns, Thresholds(kinds, std::vector<sim::Duration>(options.runs, sim::forever)));
+  result.stopped |= !sim::for_each_index(
+      columns * kinds * options.runs,
+      [&](std::size_t i) {
+        const std::size_t column = i % columns;
+        const std::size_t kind = i / columns % kinds;
+        const std::size_t run = i / columns / kinds;
+        const ScenarioSpec& scenario =
+            column == 0 ? plan.current : plan.points[column - 1].scenario;
+        thresholds[column][kind][run] =
+            failover_threshold(scenario, disturbances[kind], options.first_seed + run);
+      },
+      {.jobs = options.jobs, .stop = options.stop, .progress = options.progress});
+  result.current.false_failovers = false_failovers(disturbances, thresholds[0]);
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    FalseFailovers& now = result.points[i].false_failovers;
+    now = false_failovers(disturbances, thresholds[i + 1]);
+    sim::Tally more;
+    for (std::size_t s = 0; s < options.runs; ++s) {
+      more.add(now.by_seed[s] - result.current.false_failovers.by_seed[s]);
+    }
+    result.points[i].more_false_failovers.value = more.mean();
+    if (const auto estimate = more.mean_estimate()) {
+      result.points[i].more_false_failovers.interval = estimate->interval;
+    }
+  }
 }
 
 namespace {

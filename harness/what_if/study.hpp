@@ -15,6 +15,7 @@
 #include "harness/measure/summary.hpp"
 #include "harness/scenario.hpp"
 #include "harness/what_if/axes.hpp"
+#include "harness/what_if/false_failover.hpp"
 #include "harness/what_if/study_measure.hpp"
 
 namespace predrill::harness {
@@ -59,6 +60,9 @@ struct PointResult {
   /// By measure: the value, and the difference to the current configuration.
   std::vector<StudyValue> measured;
   std::vector<StudyValue> differences;
+
+  FalseFailovers false_failovers;
+  StudyValue more_false_failovers;  // a year, than the current configuration
 };
 
 struct StudyResult {
@@ -72,6 +76,11 @@ struct StudyResult {
 /// depends on plan, seeds and number of runs alone.
 StudyResult run_study(const StudyPlan& plan, const std::vector<StudyMeasure>& measures,
                       const StudyOptions& options);
+
+/// Adds the false failovers to a study: those of the disturbances that the scenario states, or of
+/// usual_disturbances(). `options.runs` seeds for each threshold.
+void add_false_failovers(const StudyPlan& plan, const std::vector<Disturbance>& disturbances,
+                         const StudyOptions& options, StudyResult& result);
 
 /// How much of the RTO's mean a setting moves, stage by stage.
 struct Elasticity {
