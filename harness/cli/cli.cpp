@@ -80,6 +80,11 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
   command->add_option("--optimise", what_if.optimise,
                       "goals, e.g. \"min rto.p99, min false_failovers.per_year\" or \"rto.p99 <= "
                       "30s\": the points that none beats, and the smallest change");
+  command
+      ->add_option("--sensitivity", what_if.sensitivity,
+                   "morris or sobol: which setting moves the first measure, over ranges without "
+                   "steps such as patroni.ttl=20..60")
+      ->check(CLI::IsMember({"morris", "sobol"}));
   add_common(*command, what_if.common);
   command->footer(
       "Examples:\n"
@@ -88,7 +93,9 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
       "      --vary patroni.loop_wait=5,10 --measure rto.p99,errors.p50\n"
       "  predrill what-if scenarios/drills/node-loss.json \\\n"
       "      --vary patroni.ttl/patroni.loop_wait/patroni.retry_timeout=20/5/5,30/5/10,60/10/20\n");
-  command->callback([&] { status = command_what_if(what_if); });
+  command->callback([&] {
+    status = what_if.sensitivity.empty() ? command_what_if(what_if) : command_sensitivity(what_if);
+  });
 }
 
 void add_gate(CLI::App& app, GateCommand& gate, int& status) {

@@ -50,7 +50,8 @@ bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
     auto axis = parse_axis(text, problem);
     if (axis && axis->is_range()) {
       axis.reset();
-      problem = "a range without a step, " + text + ": add one, as in 20..60:10";
+      problem = "a range without a step, " + text +
+                ": add one, as in 20..60:10, or ask for --sensitivity";
     }
     if (axis) {
       axes.push_back(std::move(*axis));

@@ -34,7 +34,8 @@ struct WhatIfCommand {
   std::string scenario;
   std::vector<std::string> vary;  // path=a,b,c; path=20..60:10; a/b=1/2,3/4
   std::vector<std::string> measures = {"rto.p50", "rto.p99", "rpo.rows.max"};
-  std::string optimise;  // "min rto.p99, min false_failovers.per_year"
+  std::string sensitivity;  // "morris" or "sobol", over ranges
+  std::string optimise;     // "min rto.p99, min false_failovers.per_year"
 };
 
 struct AuditCommand {
@@ -66,6 +67,8 @@ int command_runbook(const RunCommand& command);
 int command_recovery(const RunCommand& command);
 int command_rehearse(const RehearseCommand& command);
 int command_what_if(const WhatIfCommand& command);
+/// The part of what-if that --sensitivity asks for.
+int command_sensitivity(const WhatIfCommand& command);
 int command_audit(const AuditCommand& command);
 int command_gate(const GateCommand& command);
 int command_lint(const LintCommand& command);

@@ -272,14 +272,14 @@ Json assignments_of(const std::vector<std::pair<std::string, std::string>>& valu
 Json what_if_of(const WhatIfPart& part) {
   Json left_out = Json::array();
   for (const auto& values : part.left_out) left_out.push_back(assignments_of(values));
+  const auto one = [](const sim::Estimate& e) {
+    Json json;
+    json["value"] = estimate(e.value);
+    json["ci"] = estimate_interval(e.interval);
+    return json;
+  };
   Json all = Json::object();
   for (const ElasticityEntry& entry : part.elasticities) {
-    const auto one = [](const sim::Estimate& e) {
-      Json json;
-      json["value"] = estimate(e.value);
-      json["ci"] = estimate_interval(e.interval);
-      return json;
-    };
     Json json;
     json["rto"] = one(entry.whole);
     for (std::size_t s = 0; s < entry.by_stage.size(); ++s) {
@@ -291,6 +291,14 @@ Json what_if_of(const WhatIfPart& part) {
   json["left_out"] = std::move(left_out);
   json["elasticities"] = std::move(all);
   json["disturbances"] = part.disturbances;
+  if (!part.sensitivity.empty()) {
+    Json settings = Json::object();
+    for (const SensitivityEntry& entry : part.sensitivity) {
+      for (const auto& [name, value] : entry.indices) settings[entry.path][name] = one(value);
+    }
+    json["sensitivity"]["of"] = part.sensitivity_of;
+    json["sensitivity"]["settings"] = std::move(settings);
+  }
   if (part.pareto) {
     json["pareto"] = *part.pareto;
     json["smallest_change"] = part.smallest_change ? Json(*part.smallest_change) : Json();

@@ -49,6 +49,12 @@ struct ElasticityEntry {
   std::vector<sim::Estimate> by_stage;  // in the order of stage_names
 };
 
+/// What one setting does to a measure over its whole range.
+struct SensitivityEntry {
+  std::string path;
+  std::vector<std::pair<std::string, sim::Estimate>> indices;  // "first", "total"; "mu", "mu_star"
+};
+
 /// What a study says beyond its points.
 struct WhatIfPart {
   /// Points that Patroni would not run as written.
@@ -57,6 +63,8 @@ struct WhatIfPart {
   std::vector<std::string> disturbances;           // behind the false failovers
   std::optional<std::vector<std::size_t>> pareto;  // indices of results
   std::optional<std::size_t> smallest_change;
+  std::string sensitivity_of{};  // the measure
+  std::vector<SensitivityEntry> sensitivity{};
 };
 
 struct ResultDocument {
