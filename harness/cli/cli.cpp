@@ -130,6 +130,41 @@ void add_lint(CLI::App& app, LintCommand& lint, int& status) {
   command->callback([&lint, &status] { status = command_lint(lint); });
 }
 
+void add_availability(CLI::App& app, AvailabilityCommand& availability, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "availability", "downtime of a year: failure rates joined with simulated outages");
+  command->add_option("SYSTEM", availability.system, "a system.json, or the folder with it")
+      ->required();
+  command->add_option("--rate", availability.rates, "FAULT=times a year, e.g. node_loss=2")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--with", availability.with,
+                   "path=value: a change, to see what it is worth, e.g. patroni.ttl=20")
+      ->allow_extra_args(false);
+  command->add_option("--slo", availability.slo, "availability that is promised")
+      ->capture_default_str();
+  command->add_option("--window", availability.window, "over which it is promised")
+      ->capture_default_str();
+  command->add_option("--repair", availability.repair, "time until a lost member is replaced")
+      ->capture_default_str();
+  add_common(*command, availability.common);
+  command->callback([&] { status = command_availability(availability); });
+}
+
+void add_topology(CLI::App& app, TopologyCommand& topology, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "topology", "what needs what: blast radius, single points of failure, minimum cuts");
+  command->add_option("SYSTEM", topology.system, "a system.json, or the folder with it")
+      ->required();
+  command->add_option("--dot", topology.dot, "write the graph for Graphviz");
+  command->add_option("--set", topology.settings, "path=value: change a setting")
+      ->allow_extra_args(false);
+  command->add_option("--format", topology.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command->callback([&] { status = command_topology(topology); });
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   CLI::App app(description, "predrill");
   app.footer(examples);
@@ -145,6 +180,15 @@ int parse_and_run(int argc, const char* const* argv) {
   add_common(*run_app, run.common);
   run_app->add_option("--trace", run.trace, "write a Chrome/Perfetto trace of the first run");
   run_app->add_option("--out", run.out, "folder for result.json, journal.jsonl and events.jsonl");
+  run_app->add_flag("--resume", run.resume,
+                    "go on with the runs that an interrupted or killed attempt left in --out");
+  run_app->add_option(
+      "--until", run.until,
+      "stop early: rto.p99=2s, once its interval is 2 s wide, or rto.p99<=30s, once "
+      "a sequential test decides; --runs is then the most");
+  run_app->add_option("--rare", run.rare,
+                      "how likely is an outage longer than this, e.g. 10m? Counts by multilevel "
+                      "splitting what --runs would never meet");
   run_app->callback([&] { status = command_run(run); });
 
   RehearseCommand rehearse;
@@ -159,6 +203,12 @@ int parse_and_run(int argc, const char* const* argv) {
 
   WhatIfCommand what_if;
   add_what_if(app, what_if, status);
+
+  AvailabilityCommand availability;
+  add_availability(app, availability, status);
+
+  TopologyCommand topology;
+  add_topology(app, topology, status);
 
   AuditCommand audit;
   CLI::App* audit_app =

@@ -1,5 +1,7 @@
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,13 +13,18 @@
 #include "harness/engine/campaign.hpp"
 #include "harness/engine/rehearsal.hpp"
 #include "harness/engine/run.hpp"
+#include "harness/engine/run_store.hpp"
+#include "harness/gate/inputs.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
 #include "harness/recovery/recovery.hpp"
+#include "harness/report/number.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
 #include "harness/runbook/runbook.hpp"
+#include "harness/what_if/rare_outage.hpp"
+#include "sim/random.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -182,17 +189,58 @@ int print_single(const ScenarioSpec& scenario, const RunCommand& command, const 
   return status_of(verdict);
 }
 
+// How well the p99 is known by now.
+std::string width_text(const Summary& summary) {
+  const auto interval = summary.rto().quantile_interval(0.99);
+  if (!interval) return "";
+  return "p99 in [" + sim::to_text(sim::Duration(interval->low)) + ", " +
+         sim::to_text(sim::Duration(interval->high)) + "]";
+}
+
+// Digest of all that decides the runs of a campaign.
+std::uint64_t campaign_digest(const ScenarioSpec& scenario, const CommonOptions& options) {
+  Diagnostics ignored;  // the scenario has been read already
+  const auto values = input_values(scenario.file, ignored);
+  std::uint64_t digest = digest_of(values, std::filesystem::path(scenario.file).parent_path());
+  for (const std::string& setting : options.settings) {
+    digest = sim::mix(digest, sim::stable_hash(setting));
+  }
+  return sim::mix(digest, sim::stable_hash(PREDRILL_VERSION));
+}
+
+// Keeps finished runs beside the result until it is there. False if that fails, which has been
+// said.
+bool open_store(const ScenarioSpec& scenario, const RunCommand& command,
+                std::unique_ptr<RunStore>& store) {
+  if (command.out.empty()) return true;
+  std::string problem;
+  store = RunStore::open(std::filesystem::path(command.out) / "runs.part",
+                         campaign_digest(scenario, command.common), command.resume, problem);
+  if (!store) std::fprintf(stderr, "predrill: %s\n", problem.c_str());
+  return store != nullptr;
+}
+
+CampaignResult simulate(const ScenarioSpec& scenario, const RunCommand& command, std::size_t runs,
+                        const std::optional<StopRule>& until, RunStore* store) {
+  Progress progress("simulating", static_cast<std::int64_t>(runs));
+  return run_campaign(scenario,
+                      {.first_seed = command.common.seed,
+                       .runs = runs,
+                       .jobs = command.common.jobs,
+                       .stop = &interrupted(),
+                       .progress = [&](std::size_t, std::size_t) { progress.add(); },
+                       .batch = [&](const Summary& all) { progress.note(width_text(all)); },
+                       .until = until,
+                       .store = store});
+}
+
 int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std::size_t runs,
-                   const TextStyle& style) {
-  CampaignResult result;
-  {
-    Progress progress("simulating", static_cast<std::int64_t>(runs));
-    result =
-        run_campaign(scenario, {.first_seed = command.common.seed,
-                                .runs = runs,
-                                .jobs = command.common.jobs,
-                                .stop = &interrupted(),
-                                .progress = [&](std::size_t, std::size_t) { progress.add(); }});
+                   const std::optional<StopRule>& until, const TextStyle& style) {
+  std::unique_ptr<RunStore> store;
+  if (!open_store(scenario, command, store)) return exit_internal;
+  const CampaignResult result = simulate(scenario, command, runs, until, store.get());
+  if (store && !store->problem().empty()) {
+    std::fprintf(stderr, "predrill: %s\n", store->problem().c_str());
   }
   for (const std::string& problem : result.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
@@ -207,10 +255,15 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
         run_once(scenario, {.seed = command.common.seed, .sink = recording.sink()});
     if (!write_files(command, scenario, document, recording, first)) return exit_internal;
   }
+  if (store && !result.stopped) {  // the result is there: its parts are not needed any more
+    std::error_code ignored;
+    std::filesystem::remove(std::filesystem::path(command.out) / "runs.part", ignored);
+  }
   const auto status = [&] {
     if (!result.stopped) return status_of(verdict);
-    std::fprintf(stderr, "predrill: interrupted after %lld of %zu runs\n",
-                 static_cast<long long>(result.all.runs()), result.wanted);
+    std::fprintf(stderr, "predrill: interrupted after %lld of %zu runs%s\n",
+                 static_cast<long long>(result.all.runs()), result.wanted,
+                 store ? "; the same command with --resume goes on" : "");
     return static_cast<int>(exit_interrupted);
   };
   if (command.common.json()) {
@@ -234,11 +287,39 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
     section("What else contradicts itself in the log", remarks, style);
   }
   section("Verdict", verdict_text(judgements, verdict, style), style);
+  if (!result.ended.empty())
+    print("\nEnded after " + grouped(result.all.runs()) + " runs: " + result.ended + "\n");
   char fingerprint[64];
   std::snprintf(fingerprint, sizeof fingerprint, "\nfingerprint %016llx\n",
                 static_cast<unsigned long long>(result.all.fingerprint()));
   print(fingerprint);
   return status();
+}
+
+int print_rare(const ScenarioSpec& scenario, const RunCommand& command, sim::Duration length) {
+  RareOutageOptions options;
+  options.seed = command.common.seed;
+  sim::SplittingResult result;
+  {
+    const std::size_t most = options.levels * options.effort * options.replicates;
+    Progress progress("splitting", static_cast<std::int64_t>(most));
+    options.progress = [&] { progress.add(); };
+    result = rare_outage(scenario, length, options);
+  }
+  std::printf("%s\n%s, seed %llu\n\n", scenario.title.c_str(), scenario.file.c_str(),
+              static_cast<unsigned long long>(command.common.seed));
+  std::printf("Path %s still down %s after the fault: probability %.3g [%.3g, %.3g]\n",
+              scenario.path.c_str(), sim::to_text(length).c_str(), result.probability.value,
+              result.probability.interval.low, result.probability.interval.high);
+  for (std::size_t level = 0; level < result.passed.size(); ++level) {
+    const sim::Duration at = length * static_cast<std::int64_t>(level + 1) /
+                             static_cast<std::int64_t>(result.passed.size());
+    std::printf("  still down at %-10s %5.1f %% of those before\n", sim::to_text(at).c_str(),
+                100 * result.passed[level]);
+  }
+  std::printf("Multilevel splitting, %llu runs, 95 %% interval over %zu independent estimates.\n",
+              static_cast<unsigned long long>(result.trajectories), options.replicates);
+  return exit_met;
 }
 
 }  // namespace
@@ -250,13 +331,30 @@ int command_run(const RunCommand& command) {
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;
   if (!can_simulate(scenario->system)) return exit_usage;
+  std::optional<StopRule> until;
+  std::string problem;
+  if (!command.until.empty()) until = parse_stop_rule(command.until, problem);
+  if (!command.until.empty() && !until) problem = "--until: " + problem;
+  if (command.resume && command.out.empty()) problem = "--resume wants the folder of --out";
+  if (!problem.empty()) {
+    std::fprintf(stderr, "predrill: %s\n", problem.c_str());
+    return exit_usage;
+  }
+  if (!command.rare.empty()) {
+    const auto length = sim::parse_duration(command.rare);
+    if (length && *length > sim::Duration{}) return print_rare(*scenario, command, *length);
+    std::fprintf(stderr, "predrill: --rare: write a time, as in 10m\n");
+    return exit_usage;
+  }
   const TextStyle style = style_of_output();
   // A record is compared with the distribution, not with one run of luck.
   constexpr std::size_t runs_against_record = 1000;
   std::size_t runs = command.common.runs;
+  constexpr std::size_t runs_with_rule = 100'000;  // at most
+  if (runs == 0 && until) runs = runs_with_rule;
   if (runs == 0) runs = scenario->observed.empty() ? 1 : runs_against_record;
   if (runs == 1) return print_single(*scenario, command, style);
-  return print_campaign(*scenario, command, runs, style);
+  return print_campaign(*scenario, command, runs, until, style);
 }
 
 }  // namespace predrill::harness

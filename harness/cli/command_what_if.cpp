@@ -12,6 +12,7 @@
 #include "harness/report/number.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
+#include "harness/what_if/capacity.hpp"
 #include "harness/what_if/optimise.hpp"
 #include "harness/what_if/study.hpp"
 #include "harness/what_if/study_text.hpp"
@@ -110,6 +111,7 @@ ResultEntry entry_of(const StudyPlan& plan, const StudyResult& result, const Poi
                               interval(point.differences[m].interval)});
   }
   const sim::Estimate& rate = point.false_failovers.per_year;
+  if (point.false_failovers.per_event.empty()) return entry;
   entry.measures.push_back({std::string(false_failovers_per_year), "1/year", rate.value,
                             rate.interval, point.more_false_failovers.value,
                             point.more_false_failovers.interval});
@@ -160,6 +162,10 @@ std::string heading(const StudyPlan& plan, const CommonOptions& common, std::siz
   return text + "Times in seconds; [95 % intervals], differences paired run by run.\n\n";
 }
 
+bool can_fail_over_falsely(const SystemSpec& system) {
+  return system.kind == nullptr && system.members.size() > 1;
+}
+
 StudyColumn false_failover_column(const StudyResult& result) {
   const auto text = [](const PointResult& point) {
     const sim::Estimate& rate = point.false_failovers.per_year;
@@ -176,6 +182,7 @@ StudyColumn false_failover_column(const StudyResult& result) {
 std::string disturbances_text(const StudyPlan& plan, const StudyResult& result,
                               const std::vector<Disturbance>& disturbances,
                               const TextStyle& style) {
+  if (disturbances.empty()) return "";
   std::string text = plan.current.disturbances.empty()
                          ? "The scenario states none (\"disturbances\"), so these are assumed:\n"
                          : "As the scenario states them:\n";
@@ -205,6 +212,7 @@ StudyResult run_all(const StudyPlan& plan, const std::vector<StudyMeasure>& meas
                        .progress = [&](std::size_t, std::size_t) { progress.add(); }};
   StudyResult result = run_study(plan, measures, options);
   options.runs = seeds;
+  if (disturbances.empty()) return result;
   add_false_failovers(plan, disturbances, options, result);
   return result;
 }
@@ -227,8 +235,11 @@ int command_what_if(const WhatIfCommand& command) {
     return exit_usage;
   }
   const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
-  const std::vector<Disturbance> disturbances =
-      plan->current.disturbances.empty() ? usual_disturbances() : plan->current.disturbances;
+  // Only a Patroni cluster fails over by mistake.
+  std::vector<Disturbance> disturbances = plan->current.disturbances;
+  if (disturbances.empty() && can_fail_over_falsely(plan->current.system)) {
+    disturbances = usual_disturbances();
+  }
   const StudyResult result = run_all(*plan, measures, disturbances, command.common, runs);
   for (const std::string& problem : result.current.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
@@ -241,7 +252,9 @@ int command_what_if(const WhatIfCommand& command) {
   } else {
     const TextStyle style = style_of_output();
     print(heading(*plan, command.common, runs));
-    print(study_text(*plan, result, {false_failover_column(result)}, style));
+    std::vector<StudyColumn> more;
+    if (!disturbances.empty()) more.push_back(false_failover_column(result));
+    print(study_text(*plan, result, more, style));
     if (optimum) {
       section("Best for " + command.optimise, optimum_text(*plan, result, goals, *optimum, style),
               style);
@@ -249,6 +262,14 @@ int command_what_if(const WhatIfCommand& command) {
     section("Heat map", heat_map_text(*plan, result, 0, style), style);
     section("What moves the mean RTO: % per 1 % of the setting, by stage",
             elasticity_text(moved, style), style);
+    section("Closed forms of the pool", capacity_text(*plan, style), style);
+    std::string remarks;
+    for (const std::string& remark : plan->current.remarks) {
+      for (const std::string& line : wrap("- " + remark, style.width - 2)) {
+        remarks += "  " + line + "\n";
+      }
+    }
+    section("Where the figures contradict themselves", remarks, style);
     section("What false failovers come from", disturbances_text(*plan, result, disturbances, style),
             style);
   }

@@ -19,8 +19,11 @@ struct CommonOptions {
 struct RunCommand {
   CommonOptions common;
   std::string scenario;
-  std::string trace;  // file for a Perfetto trace
-  std::string out;    // folder for the result, the journal and the event log
+  std::string trace;    // file for a Perfetto trace
+  std::string out;      // folder for the result, the journal and the event log
+  bool resume = false;  // go on with the runs that an interrupted attempt left in `out`
+  std::string until;    // a stop rule
+  std::string rare;     // a length of outage: how likely is a longer one?
 };
 
 struct RehearseCommand {
@@ -36,6 +39,23 @@ struct WhatIfCommand {
   std::vector<std::string> measures = {"rto.p50", "rto.p99", "rpo.rows.max"};
   std::string sensitivity;  // "morris" or "sobol", over ranges
   std::string optimise;     // "min rto.p99, min false_failovers.per_year"
+};
+
+struct AvailabilityCommand {
+  CommonOptions common;
+  std::string system;
+  std::vector<std::string> rates;  // FAULT=times a year
+  std::vector<std::string> with;   // path=value: a change whose worth is asked
+  std::string slo = "99.9%";
+  std::string window = "30d";
+  std::string repair = "4h";
+};
+
+struct TopologyCommand {
+  std::string system;
+  std::string dot;  // file for the graph
+  std::vector<std::string> settings;
+  std::string format = "text";
 };
 
 struct AuditCommand {
@@ -69,6 +89,8 @@ int command_rehearse(const RehearseCommand& command);
 int command_what_if(const WhatIfCommand& command);
 /// The part of what-if that --sensitivity asks for.
 int command_sensitivity(const WhatIfCommand& command);
+int command_availability(const AvailabilityCommand& command);
+int command_topology(const TopologyCommand& command);
 int command_audit(const AuditCommand& command);
 int command_gate(const GateCommand& command);
 int command_lint(const LintCommand& command);

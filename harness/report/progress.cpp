@@ -82,6 +82,12 @@ void Progress::add(std::int64_t done) {
   if (now >= next_) draw(now);
 }
 
+void Progress::note(std::string text) {
+  if (!shown_) return;
+  const std::lock_guard lock(mutex_);
+  note_ = std::move(text);
+}
+
 void Progress::finish() {
   if (!shown_) return;
   const std::lock_guard lock(mutex_);
@@ -96,8 +102,9 @@ void Progress::finish() {
 void Progress::draw(nanoseconds now) {
   // The last column stays free: some terminals wrap once it is written.
   const std::size_t columns = columns_of(out_);
+  const std::string label = note_.empty() ? label_ : label_ + "  " + note_;
   const std::string line =
-      progress_line(label_, done_, total_, now - start_, columns > 1 ? columns - 1 : 1);
+      progress_line(label, done_, total_, now - start_, columns > 1 ? columns - 1 : 1);
   std::fputs(erase, out_);
   std::fputs(line.c_str(), out_);
   std::fflush(out_);

@@ -27,6 +27,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void add(std::int64_t done = 1);
+  /// Stands behind the label from now on: "p99 ± 1.2 s".
+  void note(std::string text);
   /// Erases the line: call it before anything else is printed.
   void finish();
   /// False in a pipe: nothing is ever printed.
@@ -36,6 +38,7 @@ class Progress {
   void draw(std::chrono::nanoseconds now);
 
   std::string label_;
+  std::string note_;
   std::int64_t total_;
   std::FILE* out_;
   Clock clock_;

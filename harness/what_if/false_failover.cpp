@@ -50,6 +50,7 @@ std::optional<Duration> role_lost(const ScenarioSpec& scenario, const Disturbanc
   const models::PatroniConfig& patroni = scenario.system.patroni;
   ScenarioSpec run = scenario;
   run.faults = {disturbance.fault};
+  run.system.workload.single_transactions = false;  // it does not matter to the lease
   // At a random phase of the HA loop.
   run.faults[0].at.after.clear();
   run.faults[0].at.delay = sim::Distribution::uniform(Duration(10s), 10s + patroni.loop_wait);

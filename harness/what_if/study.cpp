@@ -24,6 +24,7 @@ std::vector<std::string> joined(std::vector<std::string> a, const std::vector<st
 
 // What Patroni would change, in its own words; empty if nothing.
 std::string adjustment(const ScenarioSpec& scenario) {
+  if (scenario.system.kind != nullptr) return "";  // no Patroni
   models::PatroniConfig patroni = scenario.system.patroni;
   const models::PatroniConfig written = patroni;
   const std::vector<std::string> said = models::adjust(patroni);

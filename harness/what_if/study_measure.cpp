@@ -47,6 +47,11 @@ bool read_statistic(std::string_view text, StudyMeasure& measure) {
 }
 
 bool read_what(std::string_view text, StudyMeasure& measure) {
+  if (text.starts_with("own.") && text.size() > 4) {
+    measure.what = What::own;
+    measure.own = std::string(text.substr(4));
+    return true;
+  }
   for (const auto& [name, what] : names) {
     if (name != text) continue;
     measure.what = what;
@@ -85,7 +90,16 @@ std::optional<StudyMeasure> parse_measure(std::string_view text, std::string& pr
     measure.path = std::string(rest.substr(0, first));
     rest.remove_prefix(first + 1);
   }
-  if (!read_what(rest, measure)) {
+  if (rest.starts_with("own.")) {
+    // Its name holds dots of its own: the statistic is what follows the last one, if it is one.
+    const std::size_t dot = rest.rfind('.');
+    read_what(dot > 3 && read_statistic(rest.substr(dot + 1), measure) ? rest.substr(0, dot) : rest,
+              measure);
+    if (measure.own.empty()) {
+      problem = unknown(text);
+      return std::nullopt;
+    }
+  } else if (!read_what(rest, measure)) {
     // The statistic is what follows the name; it may hold a dot itself ("p99.9").
     bool found = false;
     for (std::size_t dot = rest.find('.'); dot != std::string_view::npos && !found;
@@ -139,6 +153,14 @@ std::int64_t value_of(const StudyMeasure& measure, const RunMeasures& run,
     }
     case What::failover:
       return run.new_primary.empty() ? 0 : 1;
+    case What::own:
+      for (const NamedValue& value : run.values) {
+        if (value.name != measure.own) continue;
+        if (value.unit == MeasureUnit::count) return value.value;
+        // Whole units, and of times whole milliseconds.
+        return value.value / (value.unit == MeasureUnit::time ? 1'000'000 : 1000);
+      }
+      return no_value;
   }
   return no_value;
 }

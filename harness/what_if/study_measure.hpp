@@ -28,12 +28,14 @@ struct StudyMeasure {
     failures,  // failed attempts
     waiting,   // most clients waiting for a server connection of PgBouncer
     failover,  // 1 if another member became the primary
+    own,       // one that only the kind of the system has: "own.tps_per_target.max.p99"
   };
   enum class Statistic : std::uint8_t { mean, quantile };
   std::string name;
   What what = What::rto;
   Stage stage = Stage::detection;
   std::string path;  // empty: the path that the objectives judge
+  std::string own;   // name of one that only the kind of the system has
   Statistic statistic = Statistic::quantile;
   double p = 0.5;
 

@@ -1,0 +1,32 @@
+// The closed forms beside a study of capacity: what queueing theory says about the pool of each
+// configuration, from the same inputs.
+#pragma once
+
+#include <string>
+
+#include "harness/analytic/queueing.hpp"
+#include "harness/report/table.hpp"
+#include "harness/what_if/study.hpp"
+
+namespace predrill::harness {
+
+struct PoolForms {
+  double rate = 0;  // transactions per second
+  double hold = 0;  // seconds that one of them keeps a server connection, on average
+  double busy = 0;  // server connections in use on average (utilisation law)
+  std::size_t servers = 0, reserve = 0, clients = 0;
+  double capacity = 0;             // transactions per second at most
+  analytic::QueueAnswer queue;     // M/M/c, in seconds
+  analytic::QueueAnswer closed;    // clients that think in between: the machine repairman
+  bool has_outage = false;         // the scenario's first fault has a length
+  analytic::Backlog outage;        // if everything is blocked for that long and nobody gives up
+  analytic::Backlog with_reserve;  // the same with the reserve pool open
+};
+
+/// Of a system whose transactions are simulated one by one through PgBouncer; nullopt for others.
+std::optional<PoolForms> pool_forms(const ScenarioSpec& scenario);
+
+/// A row per configuration; empty where there is nothing to say.
+std::string capacity_text(const StudyPlan& plan, const TextStyle& style);
+
+}  // namespace predrill::harness
