@@ -26,7 +26,10 @@ Workload::Workload(sim::Host& host, AddressBook& book, DnsServer* resolver, Work
       group_(host, "workload"),
       libpq_(group_, book, resolver, config_.target, config_.name) {
   SIM_ASSERT(!config_.journal || journal_ != nullptr, "a journal to write to");
-  if (journal_ != nullptr) path_ = journal_->path(config_.name);
+  if (journal_ != nullptr) {
+    path_ = journal_->path(config_.name);
+    first_tag_ = (static_cast<std::uint64_t>(path_) + 1) << tag_path_shift;
+  }
 }
 
 Workload::~Workload() = default;
@@ -108,10 +111,7 @@ sim::Task<> Workload::serve(Session& session) {
       arrived = queue_[queue_head_++ & (queue_.size() - 1)];
     }
     const bool write = kind_stream_.below(1000) >= config_.read_permille;
-    const std::uint64_t tag =
-        write && config_.follow_writes
-            ? (static_cast<std::uint64_t>(path_) + 1) << tag_path_shift | ++sequence_
-            : 0;
+    const std::uint64_t tag = write && config_.follow_writes ? first_tag_ | ++sequence_ : 0;
     const sim::Time sent = group_.now();
     StatementResult result;
     if (config_.statements == 1 && config_.timeout == 0s && session.socket.is_open()) {

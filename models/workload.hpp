@@ -93,6 +93,7 @@ class Workload {
   WorkloadConfig config_;
   Journal* journal_;
   std::uint16_t path_ = 0;
+  std::uint64_t first_tag_ = 0;  // without a journal: tags of no path
   WorkloadStats stats_;
   sim::Stream arrival_stream_;
   sim::Stream kind_stream_;
