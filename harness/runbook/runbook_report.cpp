@@ -147,21 +147,21 @@ std::string steps_text(const RunbookSpec& spec, std::span<const RunbookOutcome> 
 std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle& style) {
   struct Observer {
     const char* title;
-    sim::Duration Disturbance::*member;
+    sim::Duration Interruption::*member;
   };
   static constexpr std::array<Observer, 6> observers = {{
-      {"API: call until Status is available", &Disturbance::api},
-      {"API: call until IsClusterWriter changes", &Disturbance::flip},
-      {"client: call until the first commit after the gap", &Disturbance::first_commit},
-      {"client: without a commit (new connections)", &Disturbance::direct},
-      {"application on HikariCP: longest wait of a request", &Disturbance::hikari_wait},
-      {"RDS Proxy: longest wait of a statement", &Disturbance::proxy_wait},
+      {"API: call until Status is available", &Interruption::api},
+      {"API: call until IsClusterWriter changes", &Interruption::flip},
+      {"client: call until the first commit after the gap", &Interruption::first_commit},
+      {"client: without a commit (new connections)", &Interruption::direct},
+      {"application on HikariCP: longest wait of a request", &Interruption::hikari_wait},
+      {"RDS Proxy: longest wait of a statement", &Interruption::proxy_wait},
   }};
-  std::map<std::string, std::vector<const Disturbance*>> by_kind;
+  std::map<std::string, std::vector<const Interruption*>> by_kind;
   std::uint64_t lost = 0;
   for (const RunbookOutcome& run : runs) {
     lost += run.lost;
-    for (const Disturbance& one : run.disturbances) by_kind[one.what].push_back(&one);
+    for (const Interruption& one : run.disturbances) by_kind[one.what].push_back(&one);
   }
   std::string text;
   for (const auto& [what, all] : by_kind) {
@@ -169,7 +169,7 @@ std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle
     std::map<const char*, Middle> middles;
     for (const Observer& observer : observers) {
       std::vector<sim::Duration> lengths;
-      for (const Disturbance* one : all) lengths.push_back(one->*observer.member);
+      for (const Interruption* one : all) lengths.push_back(one->*observer.member);
       const Middle middle = middle_of(std::move(lengths));
       middles[observer.title] = middle;
       if (middle.max > 0s) table.add(cells(observer.title, middle));
@@ -177,7 +177,7 @@ std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle
     text += table.text(style, 2);
     std::size_t with_failures = 0;
     std::size_t with_read_only = 0;
-    for (const Disturbance* one : all) {
+    for (const Interruption* one : all) {
       if (one->hikari_failed > 0) ++with_failures;
       if (one->read_only > 0) ++with_read_only;
     }
@@ -252,7 +252,7 @@ RunMeasures to_measures(const RunbookOutcome& outcome) {
   add("races", MeasureUnit::count, static_cast<std::int64_t>(outcome.races.size()));
   add("lost_writes", MeasureUnit::count, static_cast<std::int64_t>(outcome.lost));
   std::map<std::string, int> numbers;
-  for (const Disturbance& one : outcome.disturbances) {
+  for (const Interruption& one : outcome.disturbances) {
     std::string name = one.what == "failover" ? "failover" : "writer_reboot";
     const int number = ++numbers[name];
     if (number > 1) name += "#" + std::to_string(number);

@@ -108,7 +108,7 @@ class Run {
   void mark(const std::string& name);
   void mark_once(const std::string& name);
   void measure();
-  void measure(Disturbance& one, sim::Duration until);
+  void measure(Interruption& one, sim::Duration until);
   void complete_races();
   void write_timeline();
   sim::Duration since_start() { return world_.sim().now() - start_; }
@@ -245,7 +245,7 @@ sim::Task<bool> Run::execute(const RunbookStep* step, const RunbookCommand* comm
 // ---- commands
 
 void Run::note_disturbance(std::string what) {
-  Disturbance one;
+  Interruption one;
   one.what = std::move(what);
   one.at = since_start();
   outcome_.disturbances.push_back(std::move(one));
@@ -396,7 +396,7 @@ void Run::complete_races() {
 
 void Run::measure() {
   for (std::size_t i = 0; i < outcome_.disturbances.size(); ++i) {
-    Disturbance& one = outcome_.disturbances[i];
+    Interruption& one = outcome_.disturbances[i];
     sim::Duration until = std::min(one.at + disturbance_window, since_start());
     if (i + 1 < outcome_.disturbances.size()) {
       until = std::min(until, outcome_.disturbances[i + 1].at);
@@ -410,7 +410,7 @@ void Run::measure() {
   }
 }
 
-void Run::measure(Disturbance& one, sim::Duration until) {
+void Run::measure(Interruption& one, sim::Duration until) {
   sim::Trace& trace = world_.sim().trace();
   const bool failover = one.what == "failover";
   for (const sim::Record& record : records_.records()) {

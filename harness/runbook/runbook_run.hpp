@@ -24,7 +24,7 @@ struct WaitRace {
 };
 
 /// The writer was moved or restarted: how long it took, by observer.
-struct Disturbance {
+struct Interruption {
   std::string what;        // "failover", "writer reboot"
   sim::Duration at{};      // the accepted call
   sim::Duration api{};     // until Status (of the cluster, of the instance) is available again
@@ -47,7 +47,7 @@ struct RunbookOutcome {
   std::vector<std::string> failed_steps;                     // also those after which it went on
   std::vector<std::pair<std::string, sim::Duration>> marks;  // since the start
   std::vector<WaitRace> races;
-  std::vector<Disturbance> disturbances;
+  std::vector<Interruption> disturbances;
   std::uint64_t lost = 0;  // acknowledged writes that the volume lacks
   sim::Duration length{};
   std::vector<TimelineEntry> timeline;

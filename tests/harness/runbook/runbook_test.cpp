@@ -100,7 +100,7 @@ TEST_CASE("runbook: the API's failover is not the client's", "[runbook]") {
   const RunbookSpec spec = load("drills/aurora-failover-poll.json");
   for (const RunbookOutcome& run : runs_of(spec, 50)) {
     REQUIRE(run.disturbances.size() == 1);
-    const Disturbance& one = run.disturbances.front();
+    const Interruption& one = run.disturbances.front();
     CHECK(one.what == "failover");
     CHECK(one.flip >= 14s);
     CHECK(one.api > one.flip);
