@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "harness/input/schema.hpp"
+
 #include "tests/program/process.hpp"
 
 namespace fs = std::filesystem;
@@ -158,4 +160,59 @@ TEST_CASE("program: results that cannot be written are an error of its own", "[p
   Program full({"run", drill, "--format", "json"}, "/dev/full");
   CHECK(full.wait() == 70);
   CHECK(contains(full.errors, "could not be written"));
+}
+
+TEST_CASE("program: a campaign that is killed goes on and writes the same file", "[program]") {
+  const Folder folder;
+  const std::string whole = (folder.path / "whole").string();
+  const std::string killed = (folder.path / "killed").string();
+  const std::vector<std::string> run = {"run", drill, "--runs", "120"};
+  const auto with = [&run](std::vector<std::string> more) {
+    more.insert(more.begin(), run.begin(), run.end());
+    return more;
+  };
+  Program undisturbed(with({"--out", whole, "--jobs", "1"}));
+  undisturbed.wait();
+  {
+    const Program doomed(with({"--out", killed, "--jobs", "1"}));
+    std::error_code none_yet;
+    for (int i = 0; i < 6000; ++i) {
+      const auto size = fs::file_size(killed + "/runs.part", none_yet);
+      if (!none_yet && size > 5000) break;
+      std::this_thread::sleep_for(5ms);
+    }
+  }  // SIGKILL
+  REQUIRE(fs::exists(killed + "/runs.part"));
+  CHECK_FALSE(fs::exists(killed + "/result.json"));
+  Program resumed(with({"--out", killed, "--jobs", "2", "--resume"}));
+  resumed.wait();
+  INFO(resumed.errors);
+  CHECK(parsed(killed + "/result.json") == parsed(whole + "/result.json"));
+  CHECK(fs::file_size(killed + "/result.json") == fs::file_size(whole + "/result.json"));
+  CHECK_FALSE(fs::exists(killed + "/runs.part"));
+  Program other(with({"--out", killed, "--resume", "--until", "rto.p99"}));
+  CHECK(other.wait() == 2);
+  CHECK(contains(other.errors, "is no stop rule"));
+}
+
+TEST_CASE("program: what-if answers with one document", "[program]") {
+  Program program({"what-if", drill, "--vary", "patroni.ttl=20,30", "--vary",
+                   "patroni.retry_timeout=5", "--runs", "3", "--optimise", "min rto.p50",
+                   "--format", "json"});
+  program.wait();
+  INFO(program.errors);
+  const Json document = Json::parse(program.output);
+  CHECK(document["command"] == "what-if");
+  REQUIRE(document["results"].size() == 3);
+  CHECK(document["results"][1]["varied"]["patroni.ttl"] == "20");
+  CHECK(document["results"][1]["measures"].contains("false_failovers.per_year"));
+  CHECK(document["what_if"].contains("pareto"));
+  std::ifstream schema(PREDRILL_SOURCE_DIR "/scenarios/schema/result.schema.json");
+  const std::string text{std::istreambuf_iterator<char>(schema), std::istreambuf_iterator<char>()};
+  for (const auto& problem : predrill::harness::validate_against_schema(program.output, text)) {
+    FAIL_CHECK(problem.text());
+  }
+  Program wrong({"what-if", drill, "--vary", "patroni.ttl"});
+  CHECK(wrong.wait() == 2);
+  CHECK(contains(wrong.errors, "is not path=a,b,c"));
 }
