@@ -17,6 +17,8 @@
 #include "harness/measure/verdict.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
+#include "harness/topology/topology.hpp"
+#include "harness/topology/topology_text.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -72,6 +74,18 @@ void print_advice(const std::vector<ScenarioSpec>& scenarios,
     }
     std::fputs((line + "\n").c_str(), stdout);
   }
+}
+
+void print_why(const SystemSpec& system, const std::vector<ScenarioSpec>& scenarios,
+               const TextStyle& style) {
+  if (system.kind != nullptr || system.members.empty()) return;
+  std::vector<std::string> faults;
+  for (const ScenarioSpec& scenario : scenarios) faults.push_back(scenario.name);
+  const Topology topology(system);
+  const std::string why = why_faults_matter(topology, system, faults, style);
+  if (why.empty()) return;
+  std::fputs(("\n" + coloured("Why these matter", Colour::bold, style) + "\n" + why).c_str(),
+             stdout);
 }
 
 void print_limits(const std::string& limits, const TextStyle& style) {
@@ -152,6 +166,7 @@ int command_rehearse(const RehearseCommand& command) {
                 static_cast<unsigned long long>(command.common.seed + runs - 1),
                 scenarios.front().path.c_str());
     std::fputs(rehearsal_text(rows, style).c_str(), stdout);
+    print_why(*system, scenarios, style);
     print_limits(expiry_limits(*system, objectives), style);
     print_advice(scenarios, results, style);
   }

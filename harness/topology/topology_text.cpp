@@ -35,6 +35,45 @@ std::string why_it_matters(const Topology& topology, std::size_t component) {
   return text + "has a substitute; nothing has to fail over";
 }
 
+std::string why_faults_matter(const Topology& topology, const SystemSpec& system,
+                              const std::vector<std::string>& faults, const TextStyle& style) {
+  const std::string primary = system.members[system.primary].name;
+  const std::string standby =
+      system.sync ? system.members[*system.sync].name
+                  : system.members[(system.primary + 1) % system.members.size()].name;
+  const auto struck = [&](const std::string& fault) -> std::string {
+    if (fault == "pgbouncer_kill") return "pgbouncer-0";
+    if (fault == "standby_loss") return system.members.size() > 1 ? standby : "";
+    if (fault == "az_loss") return system.members[system.primary].zone;
+    if (fault == "dcs_leader_kill") {
+      return system.dcs.members.empty() ? "" : system.dcs.members[system.dcs.leader].first;
+    }
+    for (const char* of_primary :
+         {"pod_delete", "node_loss", "node_reboot", "freeze", "partition"}) {
+      if (fault == of_primary) return primary;
+    }
+    return "";
+  };
+  std::vector<std::pair<std::size_t, std::string>> lines;  // component, faults
+  for (const std::string& fault : faults) {
+    const std::size_t component = topology.index_of(struck(fault));
+    if (component == topology.components().size()) continue;
+    const auto found = std::find_if(lines.begin(), lines.end(),
+                                    [&](const auto& line) { return line.first == component; });
+    if (found == lines.end()) {
+      lines.emplace_back(component, fault);
+    } else {
+      found->second += ", " + fault;
+    }
+  }
+  std::string out;
+  for (const auto& [component, names] : lines) {
+    const std::string text = names + ": " + why_it_matters(topology, component);
+    for (const std::string& line : wrap(text, style.width - 2)) out += "  " + line + "\n";
+  }
+  return out;
+}
+
 std::string topology_text(const Topology& topology, const TextStyle& style) {
   const auto& components = topology.components();
   std::string out;
@@ -65,7 +104,15 @@ std::string topology_text(const Topology& topology, const TextStyle& style) {
     }
   }
   out += title("Smallest sets whose loss ends writes");
-  for (const auto& cut : topology.minimal_cuts()) out += "  " + names_of(topology, cut) + "\n";
+  std::size_t larger = 0;
+  for (const auto& cut : topology.minimal_cuts()) {
+    if (cut.size() > 2) {
+      ++larger;
+    } else {
+      out += "  " + names_of(topology, cut) + "\n";
+    }
+  }
+  if (larger > 0) out += "  and " + std::to_string(larger) + " sets of three (--format json)\n";
   out += "  at least " + std::to_string(topology.minimum_cut()) +
          " of the parts on the clients' path (maximum flow)\n";
   out += title("When a zone is cut off");

@@ -73,6 +73,18 @@ TEST_CASE("topology: user-profile-db", "[topology]") {
         std::string::npos);
 }
 
+TEST_CASE("topology: a rehearsal says why its faults matter", "[topology]") {
+  const SystemSpec system = fixture::example_system();
+  const Topology topology(system);
+  const std::string why = why_faults_matter(
+      topology, system, {"node_loss", "freeze", "pgbouncer_kill", "switchover"}, {});
+  CHECK(why.find("node_loss, freeze: user-profile-db-0 (member): holds the primary") !=
+        std::string::npos);
+  CHECK(why.find("pgbouncer_kill: pgbouncer-0 (PgBouncer): has no substitute") !=
+        std::string::npos);
+  CHECK(why.find("switchover") == std::string::npos);
+}
+
 TEST_CASE("topology: two poolers are no single point", "[topology]") {
   const SystemSpec system = fixture::example_system(
       std::vector<std::string>{R"(pooler.zones=["us-east-1a","us-east-1b"])"});
