@@ -119,3 +119,18 @@ build() {
   if ((status)); then grep -vE '^\[[0-9]+/[0-9]+\] [BGL]' "$dir/build.log" >&2; fi
   return $status
 }
+
+# Fetches the chart library of the HTML report into build/npm, in the versions and with the checksums
+# of harness/report/web/package-lock.json; with --include=dev also what its test needs, with
+# --omit=dev that alone. Once is enough. False without npm.
+charts=$root/build/npm/node_modules/echarts/dist/echarts.min.js
+fetch_charts() {
+  local web=$root/harness/report/web npm=$root/build/npm
+  if [[ -f $charts ]] && cmp -s "$web/package-lock.json" "$npm/package-lock.json" &&
+    [[ $1 == --omit=dev || -d $npm/node_modules/axe-core ]]; then return 0; fi
+  command -v npm >/dev/null || return 1
+  mkdir -p "$npm"
+  cp "$web"/package{,-lock}.json "$npm/"
+  (cd "$npm" && npm ci "$1" --ignore-scripts --no-audit --no-fund) >"$root/build/npm.log" 2>&1 \
+    </dev/null
+}

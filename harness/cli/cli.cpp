@@ -165,6 +165,23 @@ void add_topology(CLI::App& app, TopologyCommand& topology, int& status) {
   command->callback([&] { status = command_topology(topology); });
 }
 
+void add_report(CLI::App& app, ReportCommand& report, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "report", "results as one HTML file that works offline: charts, timeline, tables");
+  command
+      ->add_option("RESULT", report.results,
+                   "result documents (--format json, run --out) and journals (.jsonl)")
+      ->required();
+  command->add_option("-o,--out", report.out, "the file to write")->capture_default_str();
+  command->add_option("--charts", report.charts, "a copy of echarts.min.js to inline");
+  command->footer(
+      "Examples:\n"
+      "  predrill run scenarios/drills/node-loss.json --out once\n"
+      "  predrill run scenarios/drills/node-loss.json --runs 1000 --format json > many.json\n"
+      "  predrill report many.json once/result.json -o node-loss.html\n");
+  command->callback([&report, &status] { status = command_report(report); });
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   CLI::App app(description, "predrill");
   app.footer(examples);
@@ -189,6 +206,14 @@ int parse_and_run(int argc, const char* const* argv) {
   run_app->add_option("--rare", run.rare,
                       "how likely is an outage longer than this, e.g. 10m? Counts by multilevel "
                       "splitting what --runs would never meet");
+  run_app->add_option("--openmetrics", run.metrics,
+                      "write the first run as OpenMetrics text, under the names of real exporters");
+  run_app->add_option("--chaos-journal", run.chaos_journal,
+                      "write the first run as a journal of Chaos Toolkit");
+  run_app
+      ->add_option("--openmetrics-start", run.metrics_start,
+                   "Unix time of the simulated time 0 (2026-01-01)")
+      ->capture_default_str();
   run_app->callback([&] { status = command_run(run); });
 
   RehearseCommand rehearse;
@@ -230,6 +255,9 @@ int parse_and_run(int argc, const char* const* argv) {
 
   LintCommand lint;
   add_lint(app, lint, status);
+
+  ReportCommand report;
+  add_report(app, report, status);
 
   std::vector<std::string> files;
   CLI::App* validate_app =

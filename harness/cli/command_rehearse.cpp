@@ -136,6 +136,7 @@ int command_rehearse(const RehearseCommand& command) {
   document.version = PREDRILL_VERSION;
   document.system = system->name;
   document.seed = command.common.seed;
+  document.reproduce = reproduction("rehearse", command.system, command.common, runs);
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Summary& summary = results[i]->all;
     std::vector<Judgement> judgements;

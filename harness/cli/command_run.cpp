@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
 #include "harness/recovery/recovery.hpp"
+#include "harness/report/chaos_toolkit.hpp"
 #include "harness/report/number.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
@@ -122,6 +124,8 @@ std::string document_of(const ScenarioSpec& scenario, const RunCommand& command,
   document.version = PREDRILL_VERSION;
   document.system = scenario.system.name;
   document.seed = command.common.seed;
+  const auto runs = static_cast<std::size_t>(summary.runs());
+  document.reproduce = reproduction("run", command.scenario, command.common, runs);
   ResultEntry entry;
   entry.scenario = scenario.name;
   entry.summary = &summary;
@@ -131,6 +135,7 @@ std::string document_of(const ScenarioSpec& scenario, const RunCommand& command,
   entry.observed = scenario.observed;
   if (run != nullptr && run->problem.empty()) {
     entry.run = &run->measures;
+    entry.journal = &run->journal;
     document.timeline = run->timeline;
   }
   document.results.push_back(std::move(entry));
@@ -139,19 +144,24 @@ std::string document_of(const ScenarioSpec& scenario, const RunCommand& command,
 
 // Writes what --out and --trace want; false if that failed, which has been said.
 bool write_files(const RunCommand& command, const ScenarioSpec& scenario, std::string document,
-                 Recording& recording, const RunOutcome& recorded) {
+                 Recording& recording, const RunOutcome& recorded,
+                 std::span<const Judgement> judgements, Verdict verdict) {
   OutputFiles files;
   if (!command.out.empty()) {
     files.add(std::filesystem::path(command.out) / "result.json", std::move(document));
   }
   recording.add_files(scenario, recorded, files);
+  if (!command.chaos_journal.empty()) {
+    files.add(command.chaos_journal, chaos_journal(scenario, recorded, judgements, verdict,
+                                                   command.metrics_start, PREDRILL_VERSION));
+  }
   const auto problem = files.write();
   if (problem) std::fprintf(stderr, "predrill: %s\n", problem->c_str());
   return !problem;
 }
 
 int print_single(const ScenarioSpec& scenario, const RunCommand& command, const TextStyle& style) {
-  Recording recording(command.trace, command.out);
+  Recording recording(command);
   const RunOutcome outcome =
       run_once(scenario, {.seed = command.common.seed, .timeline = true, .sink = recording.sink()});
   const RunMeasures& run = outcome.measures;
@@ -161,7 +171,9 @@ int print_single(const ScenarioSpec& scenario, const RunCommand& command, const 
   const Verdict verdict = judge_all(scenario, summary, judgements);
   const std::string document =
       document_of(scenario, command, summary, judgements, verdict, &outcome);
-  if (!write_files(command, scenario, document, recording, outcome)) return exit_internal;
+  if (!write_files(command, scenario, document, recording, outcome, judgements, verdict)) {
+    return exit_internal;
+  }
   if (!outcome.problem.empty()) {
     std::fprintf(stderr, "predrill: no result: %s\n", outcome.problem.c_str());
   }
@@ -249,11 +261,13 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
   const Verdict verdict = judge_all(scenario, result.all, judgements);
   const std::string document =
       document_of(scenario, command, result.all, judgements, verdict, nullptr);
-  Recording recording(command.trace, command.out);
-  if (recording.wanted()) {
+  Recording recording(command);
+  if (recording.wanted() || !command.chaos_journal.empty()) {
     const RunOutcome first =
         run_once(scenario, {.seed = command.common.seed, .sink = recording.sink()});
-    if (!write_files(command, scenario, document, recording, first)) return exit_internal;
+    if (!write_files(command, scenario, document, recording, first, judgements, verdict)) {
+      return exit_internal;
+    }
   }
   if (store && !result.stopped) {  // the result is there: its parts are not needed any more
     std::error_code ignored;

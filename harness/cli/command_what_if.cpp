@@ -127,6 +127,11 @@ std::string document_of(const StudyPlan& plan, const StudyResult& result,
   document.version = PREDRILL_VERSION;
   document.system = plan.current.system.name;
   document.seed = command.common.seed;
+  const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
+  document.reproduce = reproduction("what-if", command.scenario, command.common, runs);
+  for (const std::string& vary : command.vary) {
+    document.reproduce += " --vary " + shell_word(vary);
+  }
   document.results.push_back(entry_of(plan, result, result.current, {}));
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     document.results.push_back(

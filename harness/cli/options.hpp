@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/report/open_metrics.hpp"
+
 namespace predrill::harness {
 
 struct CommonOptions {
@@ -16,6 +18,13 @@ struct CommonOptions {
   bool json() const { return format == "json"; }
 };
 
+/// The word, in quotation marks if a shell would not take it as it is.
+std::string shell_word(const std::string& word);
+/// "predrill run FILE --seed 1 --runs 20 --set patroni.ttl=20": what decides the result, as a shell
+/// takes it.
+std::string reproduction(const std::string& command, const std::string& what,
+                         const CommonOptions& options, std::size_t runs);
+
 struct RunCommand {
   CommonOptions common;
   std::string scenario;
@@ -24,6 +33,9 @@ struct RunCommand {
   bool resume = false;  // go on with the runs that an interrupted attempt left in `out`
   std::string until;    // a stop rule
   std::string rare;     // a length of outage: how likely is a longer one?
+  std::string metrics;  // file for OpenMetrics text
+  std::int64_t metrics_start = metrics_epoch;  // Unix time of the simulated time 0
+  std::string chaos_journal;                   // file for a journal of Chaos Toolkit
 };
 
 struct RehearseCommand {
@@ -80,6 +92,12 @@ struct LintCommand {
   std::string sarif;  // file; empty: not wanted
 };
 
+struct ReportCommand {
+  std::vector<std::string> results;  // and journals
+  std::string out = "report.html";
+  std::string charts;  // file of Apache ECharts, if not the built-in one
+};
+
 int command_run(const RunCommand& command);
 /// `run` for a scenario that is a runbook.
 int command_runbook(const RunCommand& command);
@@ -96,6 +114,7 @@ int command_gate(const GateCommand& command);
 int command_lint(const LintCommand& command);
 /// Files of `aws rds describe-…`, or a runbook in Markdown.
 int command_import(const std::vector<std::string>& files);
+int command_report(const ReportCommand& command);
 int command_validate(const std::vector<std::string>& files);
 int command_list(const std::string& what);
 int command_explain(const std::string& name);

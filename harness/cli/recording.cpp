@@ -10,8 +10,12 @@
 
 namespace predrill::harness {
 
-Recording::Recording(std::string trace, std::string out)
-    : trace_(std::move(trace)), out_(std::move(out)), events_(events_text_) {
+Recording::Recording(const RunCommand& command)
+    : trace_(command.trace),
+      out_(command.out),
+      metrics_file_(command.metrics),
+      metrics_start_(command.metrics_start),
+      events_(events_text_) {
   if (trace_.empty()) return;
   namespace kinds = models::postgres_kinds;
   perfetto_ = std::make_unique<sim::PerfettoTrace>(perfetto_text_);
@@ -27,6 +31,7 @@ Recording::Recording(std::string trace, std::string out)
 void Recording::on_record(const sim::Trace& trace, const sim::Record& record) {
   if (!out_.empty()) events_.on_record(trace, record);
   if (perfetto_) perfetto_->on_record(trace, record);
+  if (!metrics_file_.empty()) metrics_.on_record(trace, record);
 }
 
 void Recording::add_files(const ScenarioSpec& scenario, const RunOutcome& outcome,
@@ -34,6 +39,9 @@ void Recording::add_files(const ScenarioSpec& scenario, const RunOutcome& outcom
   if (perfetto_) {
     perfetto_.reset();  // ends the document
     files.add(trace_, perfetto_text_.str());
+  }
+  if (!metrics_file_.empty()) {
+    files.add(metrics_file_, metrics_.text(scenario, outcome, metrics_start_));
   }
   if (out_.empty()) return;
   std::vector<std::string> members;

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
+
+#include "harness/cli/options.hpp"
 
 namespace predrill::harness {
 
@@ -37,6 +40,23 @@ bool can_simulate(const SystemSpec& system) {
       system.file.c_str(),
       system.dcs.kind == DcsSpec::Kind::etcd ? "etcd without members" : "the Kubernetes endpoints");
   return false;
+}
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view plain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+std::string reproduction(const std::string& command, const std::string& what,
+                         const CommonOptions& options, std::size_t runs) {
+  std::string text = "predrill " + command + " " + shell_word(what) + " --seed " +
+                     std::to_string(options.seed) + " --runs " + std::to_string(runs);
+  for (const std::string& setting : options.settings) text += " --set " + shell_word(setting);
+  return text;
 }
 
 }  // namespace predrill::harness

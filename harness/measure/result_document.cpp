@@ -157,6 +157,53 @@ Json observed_of(const ResultEntry& entry) {
   return json;
 }
 
+// At most so many values of a sample, at equal distances in rank, the smallest and the largest
+// among them: enough to draw its distribution.
+Json points_of(const Sample& sample) {
+  constexpr std::size_t points_max = 201;
+  const auto sorted = sample.sorted();
+  Json json = Json::array();
+  if (sorted.empty()) return json;
+  const std::size_t points = std::min(points_max, sorted.size());
+  for (std::size_t i = 0; i < points; ++i) {
+    const std::size_t at = points == 1 ? 0 : i * (sorted.size() - 1) / (points - 1);
+    json.push_back(number(sorted[at], Unit::seconds));
+  }
+  return json;
+}
+
+// Attempts by the second in which they ended, since the fault, for each path.
+Json attempts_of(const models::Journal& journal, Duration fault) {
+  constexpr std::int64_t step = 1'000'000'000;
+  const auto second = [&](const models::Attempt& attempt) {
+    const std::int64_t since = attempt.finished - fault.count();
+    return since >= 0 ? since / step : -((-since + step - 1) / step);
+  };
+  Json json = Json::object();
+  for (std::size_t path = 0; path < journal.paths.size(); ++path) {
+    std::int64_t from = 0, to = -1;
+    for (const models::Attempt& attempt : journal.attempts) {
+      if (attempt.path != path) continue;
+      if (to < from) from = to = second(attempt);
+      from = std::min(from, second(attempt));
+      to = std::max(to, second(attempt));
+    }
+    if (to < from) continue;
+    std::vector<std::int64_t> ok(static_cast<std::size_t>(to - from + 1)), failed(ok);
+    for (const models::Attempt& attempt : journal.attempts) {
+      if (attempt.path != path) continue;
+      auto& counts = attempt.outcome == models::Outcome::ok ? ok : failed;
+      ++counts[static_cast<std::size_t>(second(attempt) - from)];
+    }
+    Json one;
+    one["from_s"] = from;
+    one["ok"] = ok;
+    one["failed"] = failed;
+    json[journal.paths[path]] = std::move(one);
+  }
+  return json;
+}
+
 void add_single_run(const RunMeasures& run, Json& json) {
   Json outages = Json::array();
   for (const PathRun& path : run.paths) {
@@ -187,6 +234,7 @@ void add_paths_and_stages(const Summary& summary, Json& json) {
   const PathSummary& path = summary.objective_path();
   json["path"] = summary.path();
   json["rto_s"] = distribution(path.rto, Unit::seconds);
+  json["rto_points_s"] = points_of(path.rto);
   json["censored"] = path.censored.size();
   const auto worst = summary.worst_seed();
   json["worst_seed"] = worst ? Json(*worst) : Json();
@@ -358,6 +406,9 @@ Json entry_of(const ResultEntry& entry) {
   add_losses(summary, json);
   if (!entry.observed.empty()) json["observed"] = observed_of(entry);
   if (entry.run != nullptr) add_single_run(*entry.run, json);
+  if (entry.run != nullptr && entry.journal != nullptr) {
+    json["attempts"] = attempts_of(*entry.journal, entry.run->fault);
+  }
   if (entry.gate != nullptr) json["gate"] = gate_of(*entry.gate);
   return json;
 }
@@ -384,6 +435,7 @@ std::string to_json(const ResultDocument& document) {
   json["version"] = document.version;
   json["system"] = document.system;
   json["seed"] = document.seed;
+  if (!document.reproduce.empty()) json["reproduce"] = document.reproduce;
   std::int64_t runs = 0;
   for (const ResultEntry& entry : document.results) runs = std::max(runs, entry.summary->runs());
   json["runs"] = runs;

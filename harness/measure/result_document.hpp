@@ -13,6 +13,7 @@
 #include "harness/measure/summary.hpp"
 #include "harness/measure/verdict.hpp"
 #include "harness/scenario.hpp"
+#include "models/journal.hpp"
 
 namespace predrill::harness {
 
@@ -39,6 +40,7 @@ struct ResultEntry {
   std::vector<std::pair<std::string, std::string>> varied;
   std::span<const Observed> observed;    // of an incident
   const RunMeasures* run = nullptr;      // of a single run: adds its outages and pool readings
+  const models::Journal* journal{};      // likewise: adds attempts by second
   std::vector<MeasureEntry> measures{};  // of a study
   const GateFinding* gate = nullptr;     // how it compares with its baseline
 };
@@ -71,7 +73,8 @@ struct ResultDocument {
   std::string command;  // "run", "rehearse", "gate", "what-if"
   std::string version;
   std::string system;
-  std::uint64_t seed = 0;  // of the first run
+  std::uint64_t seed = 0;   // of the first run
+  std::string reproduce{};  // the command that gives this document again; may be empty
   std::vector<ResultEntry> results;
   std::vector<TimelineEntry> timeline;  // single runs
   std::optional<WhatIfPart> what_if{};
