@@ -249,6 +249,14 @@ void Kubelet::strike(CriFault fault, std::vector<PodId> stuck) {
   containerd_.strike(fault, std::move(stuck));
 }
 
+void Kubelet::container_exited(PodId pod) {
+  Container& container = containers_[pod];
+  if (!container.running) return;
+  container.running = false;
+  ++container.generation;
+  containerd_.note_exit();
+}
+
 bool Kubelet::runs(PodId pod) const {
   const auto found = containers_.find(pod);
   return found != containers_.end() && found->second.running;

@@ -128,6 +128,9 @@ class Kubelet {
   /// Containers of these pods hang when they are inspected.
   void strike(CriFault fault, std::vector<PodId> stuck = {});
 
+  /// The processes of a pod have ended by themselves; it is restarted in place.
+  void container_exited(PodId pod);
+
   bool alive() const { return alive_; }
   bool pleg_healthy() const;
   /// What keeps the sync loop from running; none if nothing does.
