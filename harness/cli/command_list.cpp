@@ -10,6 +10,7 @@
 #include "harness/cli/terminal.hpp"
 #include "harness/input/diagnostics.hpp"
 #include "harness/input/nearest.hpp"
+#include "harness/kinds/system_kind.hpp"
 #include "harness/load/catalogue.hpp"
 
 namespace predrill::harness {
@@ -37,7 +38,19 @@ std::string list_faults(const TextStyle& style, const std::string&) {
   const Table table({{"fault"},
                      Column{"what happens", left, true},
                      Column{"what becomes of the leader key", left, true}});
-  return list_of(Topic::fault, Topic::fault, table, style);
+  std::string text = list_of(Topic::fault, Topic::fault, table, style);
+  for (const SystemKind* kind : system_kinds()) {
+    Table faults({{"fault"},
+                  {"of systems of the kind " + std::string(kind->name())},
+                  Column{"what happens", left, true}});
+    for (const FaultType& fault : kind->faults()) {
+      faults.add({{std::string(fault.name), Colour::bold},
+                  std::string(fault.title),
+                  std::string(fault.does)});
+    }
+    text += "\n" + faults.text(style);
+  }
+  return text;
 }
 
 std::string list_measures(const TextStyle& style, const std::string&) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/kinds/gateway_kind.hpp"
+
 namespace predrill::harness {
 
 std::string SystemKind::setting_behind(const ScenarioSpec&, const Summary&) const {
@@ -16,7 +18,7 @@ const FaultType* SystemKind::find_fault(std::string_view fault) const {
 }
 
 std::span<const SystemKind* const> system_kinds() {
-  static const std::vector<const SystemKind*> kinds = {};
+  static const std::vector<const SystemKind*> kinds = {&gateway_kind()};
   return kinds;
 }
 

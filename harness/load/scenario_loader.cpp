@@ -343,6 +343,39 @@ class ScenarioReader {
 
 }  // namespace
 
+namespace {
+
+std::size_t settings_of_file(const Document& document) {
+  const Node* set = document.root().find("set");
+  return set == nullptr ? 0 : set->members.size();
+}
+
+// "set": {"workloads[0].replicas": 4}: as with --set, before those of the command line.
+std::vector<std::string> own_settings(const Document& document, Diagnostics& diagnostics) {
+  std::vector<std::string> settings;
+  const Node* set = document.root().find("set");
+  if (set == nullptr) return settings;
+  if (!set->is_map()) {
+    diagnostics.error(set->place, "set",
+                      "found " + std::string(kind_text(set->kind)) + " where settings should stand",
+                      R"(write {"workloads[0].replicas": 4})");
+    return settings;
+  }
+  for (const Member& member : set->members) {
+    if (!member.value.is_scalar()) {
+      diagnostics.error(member.value.place, "set." + member.key,
+                        "found " + std::string(kind_text(member.value.kind)) +
+                            " where a text or a number should stand",
+                        "write a list or map as text");
+      continue;
+    }
+    settings.push_back(member.key + "=" + member.value.text);
+  }
+  return settings;
+}
+
+}  // namespace
+
 Loaded<ScenarioSpec> load_scenario(const std::filesystem::path& path,
                                    std::span<const std::string> settings,
                                    Diagnostics& diagnostics) {
@@ -368,15 +401,19 @@ Loaded<ScenarioSpec> load_scenario(const std::filesystem::path& path,
   }
   SystemLoader loader(diagnostics);
   if (!loader.gather(system_path)) return std::nullopt;
-  std::vector<OverrideTarget> targets = loader.targets(false, settings.size());
+  std::vector<OverrideTarget> targets =
+      loader.targets(false, settings.size() + settings_of_file(*document));
   targets.push_back({"", &document->root()});
-  if (!apply_overrides(targets, settings, diagnostics)) return std::nullopt;
+  std::vector<std::string> all_settings = own_settings(*document, diagnostics);
+  all_settings.insert(all_settings.end(), settings.begin(), settings.end());
+  if (!apply_overrides(targets, all_settings, diagnostics)) return std::nullopt;
   spec.system = loader.interpret();
   const bool complete = !diagnostics.has_errors();
 
   Reader root(root_value(*document, diagnostics));
   root.ignore("$schema");
   root.optional("description").text();
+  root.ignore("set");
   assign(spec.title, root.required("name").text());
   root.required("system").text();
   const Names names{spec.system, loader.zones(), complete};

@@ -116,7 +116,8 @@ std::vector<OverrideTarget> SystemLoader::targets(bool as_root, std::size_t sett
     root.members.reserve(root.members.size() + settings);
     all.push_back({as_root ? "" : "system", &root});
     for (Member& member : root.members) {
-      if (member.value.is_map()) all.push_back({member.key, &member.value});
+      const bool is_section = member.value.is_map() || member.value.is_list();
+      if (is_section && member.key != "objectives") all.push_back({member.key, &member.value});
     }
     return all;
   }

@@ -252,7 +252,10 @@ TEST_CASE("the lists name everything once", "[explain]") {
           }) == 1);
   }
   CHECK(all.find("/drills/node-loss.json") != std::string::npos);
-  CHECK(all.find("user-profile-db: the primary's node loses power") != std::string::npos);
+  // The title beside the longest of all paths.
+  const std::string wide =
+      *text_of_list("scenarios", {.width = 400}, std::string(PREDRILL_SOURCE_DIR) + "/scenarios");
+  CHECK(wide.find("user-profile-db: the primary's node loses power") != std::string::npos);
   for (const std::string& line : lines) CHECK(display_width(line) <= 120);
 }
 

@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "harness/input/document.hpp"
 #include "harness/input/schema.hpp"
+#include "harness/kinds/system_kind.hpp"
 #include "harness/load/catalogue.hpp"
 #include "harness/recovery/recovery.hpp"
 #include "harness/runbook/runbook.hpp"
@@ -33,6 +35,16 @@ std::string problems(const std::string& text, const std::string& schema) {
     all += problem.text() + "\n";
   }
   return all;
+}
+
+// The schema that a file names: "../schema/system.schema.json" is "system".
+std::string named_schema(const std::filesystem::path& path) {
+  Diagnostics diagnostics;
+  const auto document = load_document(path, diagnostics);
+  const Node* schema = document ? document->root().find("$schema") : nullptr;
+  if (schema == nullptr) return "none";
+  const std::string name = std::filesystem::path(schema->text).filename().string();
+  return name.substr(0, name.find('.'));
 }
 
 std::vector<std::string> words(const Node& list) {
@@ -64,9 +76,7 @@ TEST_CASE("schema: every file that ships is valid", "[load]") {
     const bool is_system = path.filename() == "system.json";
     const bool is_baseline = path.parent_path().filename() == "baselines";
     (is_system ? systems : is_baseline ? baselines : drills) += 1;
-    CHECK(problems(content(path), is_system     ? "system"
-                                  : is_baseline ? "baseline"
-                                                : "scenario") == "");
+    CHECK(problems(content(path), is_baseline ? "baseline" : named_schema(path)) == "");
   }
   CHECK(systems >= 1);
   CHECK(drills >= 11);
@@ -115,6 +125,33 @@ TEST_CASE("schema: faults and milestones are those of the program", "[load]") {
   for (const Member& member : fault->members) documented.push_back(member.key);
   std::sort(documented.begin(), documented.end());
   CHECK(documented == keys);
+}
+
+TEST_CASE("schema: faults and milestones of each kind are those of the program", "[load]") {
+  CHECK(system_kinds().size() >= 1);
+  for (const SystemKind* kind : system_kinds()) {
+    INFO(kind->name());
+    Diagnostics diagnostics;
+    const std::string file = std::string(kind->name()) + "-scenario.schema.json";
+    const auto schema = load_document(scenarios / "schema" / file, diagnostics);
+    REQUIRE(schema.has_value());
+    const Node* fault =
+        schema->root().find("properties")->find("faults")->find("items")->find("properties");
+    REQUIRE(fault != nullptr);
+    std::vector<std::string> faults;
+    std::set<std::string> keys = {"inject", "at", "after", "on", "for"};
+    for (const FaultType& type : kind->faults()) {
+      faults.emplace_back(type.name);
+      for (const ArgumentForm& form : type.arguments) keys.emplace(form.key);
+    }
+    CHECK(words(*fault->find("inject")->find("enum")) == faults);
+    std::vector<std::string> names;
+    for (const Milestone& milestone : kind->milestones()) names.emplace_back(milestone.name);
+    CHECK(words(*fault->find("after")->find("anyOf")->items[0].find("enum")) == names);
+    std::set<std::string> documented;
+    for (const Member& member : fault->members) documented.insert(member.key);
+    CHECK(documented == keys);
+  }
 }
 
 TEST_CASE("list: the scenarios that ship", "[load]") {
