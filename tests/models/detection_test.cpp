@@ -232,3 +232,31 @@ TEST_CASE("detection: a burst of silence shorter than (U-1) I raises no alarm",
   INFO(share << ", expected " << expected);
   CHECK(std::abs(share - expected) <= 3.3 * std::sqrt(expected * (1 - expected) / 1500));
 }
+
+TEST_CASE("detection: PLAT-4903, three failed checks instead of two", "[target-group][detection]") {
+  // The same targets die at the same instant, asked at the same instants: each is found exactly one
+  // interval later. What it buys: false alarms rarer by the factor (p^-3 - 1) / (p^-2 - 1).
+  std::array<Sample, 2> found;
+  for (const std::size_t i : {0U, 1U}) {
+    found[i] = detection(checks(10s, 10s, static_cast<std::int32_t>(2 + i)), Failure::silent, 600);
+  }
+  const auto two = found[0].sorted();
+  const auto three = found[1].sorted();
+  REQUIRE(two.size() == three.size());
+  for (std::size_t i = 0; i < two.size(); ++i) CHECK(three[i] - two[i] == 10'000'000'000);
+  for (const double p : {0.01, 0.05}) {
+    std::array<double, 2> mean{};
+    for (const std::size_t i : {0U, 1U}) {
+      Stream stream(7, "PLAT-4903", std::to_string(p) + std::to_string(i));
+      Sample sample;
+      for (int n = 0; n < 4000; ++n) {
+        const auto unhealthy = static_cast<std::int32_t>(2 + i);
+        sample.add(static_cast<std::int64_t>(checks_until_unhealthy(stream, p, unhealthy)));
+      }
+      mean[i] = *sample.mean();
+    }
+    const double factor = (std::pow(p, -3) - 1) / (std::pow(p, -2) - 1);
+    INFO("p " << p << ": rarer by " << mean[1] / mean[0] << ", expected " << factor);
+    CHECK(mean[1] / mean[0] == Approx(factor).epsilon(0.1));
+  }
+}

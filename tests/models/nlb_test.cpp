@@ -245,3 +245,35 @@ TEST_CASE("nlb: loss of a zone: its node is silent, clients try the other addres
   CHECK(w.clients->stats().flows_failed > 100);  // one in three new connections, 5 s late
   CHECK(w.clients->stats().flows_opened > 500);
 }
+
+TEST_CASE("nlb: targets that return fill as flows are renewed, half of their share after 281 s",
+          "[nlb]") {
+  ServiceWorld<> w;
+  w.until(60s);
+  for (const std::size_t i : {2U, 3U}) w.groups[i]->kill();
+  w.run_for(60s);
+  REQUIRE(w.clients->flows_to(2) == 0);
+  for (const std::size_t i : {2U, 3U}) w.processes[i]->start();
+  while (w.state(2) != TargetState::healthy || w.state(3) != TargetState::healthy) w.run_for(1s);
+  w.run_for(281s);
+  const double flows = count(w.clients->flows_to(2) + w.clients->flows_to(3));
+  check_count(flows, 1400.0 / 2);
+  w.run_for(406s);
+  check_count(count(w.clients->flows_to(2) + w.clients->flows_to(3)),
+              1400 * (1 - std::exp(-(281 + 406) / 406.0)));
+}
+
+TEST_CASE("nlb: the same seed gives the same run, another seed another one", "[nlb]") {
+  const auto fingerprint = [](std::uint64_t seed) {
+    ServiceWorldOptions options;
+    options.seed = seed;
+    ServiceWorld<> w(options);
+    w.until(30s);
+    w.machines[1]->crash();
+    w.run_for(60s);
+    return w.sim.fingerprint();
+  };
+  const std::uint64_t first = fingerprint(1);
+  CHECK(fingerprint(1) == first);
+  CHECK(fingerprint(2) != first);
+}
