@@ -48,13 +48,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> aliases 
 
 // The program that a part of a path stands for, "" if it is none.
 std::string_view owner_of(std::string_view part) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> owners = {{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> owners = {{
       {"patroni", "patroni"},
       {"postgres", "postgres"},
       {"postgresql", "postgres"},
       {"pgbouncer", "pgbouncer"},
       {"haproxy", "haproxy"},
       {"kubernetes", "kubernetes"},
+      {"targetgroup", "target_group"},
   }};
   const std::string word = folded(part);
   for (const auto& [name, owner] : owners) {
@@ -156,8 +157,8 @@ const std::vector<Explanation>& explanations() {
   static const std::vector<Explanation> all = [] {
     std::vector<Explanation> entries = explained_faults();
     for (const auto table : {explained_outcomes(), explained_patroni(), explained_servers(),
-                             explained_pooler(), explained_models(), explained_aws(),
-                             explained_gateway()}) {
+                             explained_pooler(), explained_balancer(), explained_models(),
+                             explained_aws(), explained_gateway()}) {
       entries.insert(entries.end(), table.begin(), table.end());
     }
     return entries;
@@ -167,6 +168,13 @@ const std::vector<Explanation>& explanations() {
 
 const Explanation* find_explanation(std::string_view name) {
   const auto parts = parts_of(name);
+  // Attributes of a target group are explained by one of their parts.
+  const std::string_view front = owner_of(parts.front());
+  for (const std::string_view part : parts) {
+    if (!front.empty() && front != "target_group") break;
+    const Explanation* found = find_word(part);
+    if (found != nullptr && found->owner == "target_group") return found;
+  }
   const auto fits = [&](const Explanation* entry, std::size_t index) {
     if (entry == nullptr) return false;
     const std::string_view owner = owner_before(parts, index);

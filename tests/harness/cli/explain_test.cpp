@@ -102,7 +102,13 @@ TEST_CASE("the settings that decide failovers are explained", "[explain]") {
                            "fall",
                            "rise",
                            "fastinter",
-                           "downinter"}) {
+                           "downinter",
+                           "HealthCheckIntervalSeconds",
+                           "UnhealthyThresholdCount",
+                           "HealthyThresholdCount",
+                           "deregistration_delay",
+                           "cross_zone",
+                           "unhealthy_state_routing"}) {
     INFO(name);
     const Explanation* entry = find_explanation(name);
     REQUIRE(entry != nullptr);
@@ -111,6 +117,16 @@ TEST_CASE("the settings that decide failovers are explained", "[explain]") {
     CHECK_FALSE(entry->key.empty());  // the default
     CHECK(find_explanation(std::string(entry->owner) + "." + name) == entry);
   }
+}
+
+TEST_CASE("attributes of target groups are found by their names at AWS", "[explain]") {
+  CHECK(name_of("deregistration_delay.timeout_seconds") == "deregistration_delay");
+  CHECK(name_of("target_group.load_balancing.cross_zone.enabled") == "cross_zone");
+  CHECK(name_of("target_health_state.unhealthy.connection_termination.enabled") ==
+        "connection_termination");
+  CHECK(name_of("target_group_health.dns_failover.minimum_healthy_targets.count") ==
+        "dns_failover");
+  CHECK(name_of("patroni.cross_zone").empty());
 }
 
 TEST_CASE("an entry is complete and its related names exist", "[explain]") {
