@@ -53,13 +53,16 @@ struct DcsSpec {
 /// How the poolers (and clients that use the master service) find the primary.
 struct ServiceSpec {
   enum class Kind : std::uint8_t {
-    endpoints,   // ClusterIP whose Endpoints Patroni writes together with the leader key
-    pod_labels,  // ClusterIP that selects the role label set by spilo's callback after promotion
+    endpoints,   // ClusterIP whose Endpoints Patroni writes together with the leader key, or, with
+                 // etcd, spilo's callback at the promotion
+    pod_labels,  // ClusterIP that selects the role label, which the same two write
     dns,         // a name whose record follows the primary (headless or external DNS)
     none         // members are named one by one
   };
   Kind kind = Kind::pod_labels;
   std::string name;  // "user-profile-db.user-profile-prod.svc.cluster.local"
+  /// dns: of the record; CoreDNS' own for headless services.
+  sim::Duration ttl = std::chrono::seconds(5);
 };
 
 /// Whom a database of PgBouncer's names in `host=`.
@@ -75,8 +78,6 @@ struct PoolerSpec {
   models::PgbouncerConfig config;         // `host` of its databases is left to the engine
   std::vector<PoolerDatabase> databases;  // one for each of config.databases
   std::vector<std::string> zones;         // one instance each
-  /// What `host=` of the first database means; the master service, if it names members.
-  enum class Target : std::uint8_t { service, haproxy } target = Target::service;
 };
 
 struct HaproxySpec {
@@ -110,11 +111,15 @@ struct KubernetesSpec {
   bool present = false;
   sim::Duration termination_grace_period = std::chrono::minutes(5);
   sim::Duration grace_floor = std::chrono::seconds(2);  // kubelet's minimum
-  sim::Distribution sigterm_delay;   // API call until SIGTERM reaches the process
-  sim::Distribution kill_delay;      // end of the grace period until SIGKILL
-  sim::Distribution pod_recreation;  // pod object gone until its containers run
-  sim::Distribution volume_attach;   // on another node
-  sim::Distribution node_boot;       // power on until kubelet starts pods
+  sim::Distribution sigterm_delay;     // API call until SIGTERM reaches the process
+  sim::Distribution kill_delay;        // end of the grace period until SIGKILL
+  sim::Distribution sandbox_teardown;  // death of the containers until the pod's network is gone
+  sim::Distribution pod_recreation;    // pod object gone until its containers run
+  sim::Distribution entrypoint;        // container runs until Patroni starts in it
+  sim::Distribution
+      role_callback;  // promote signal until spilo's callback has its PATCH on the wire
+  sim::Distribution volume_attach;  // on another node
+  sim::Distribution node_boot;      // power on until kubelet starts pods
 };
 
 /// An objective: a quantile of a measure stays within a bound.

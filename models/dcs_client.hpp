@@ -24,6 +24,14 @@ namespace predrill::models {
 
 using DcsPort = sim::Listener<EtcdRequest, EtcdReply>;
 
+/// Where the servers of a store listen, in their order.
+template <class Servers>
+std::vector<DcsPort*> ports_of(Servers& servers) {
+  std::vector<DcsPort*> ports;
+  for (std::size_t i = 0; i < servers.size(); ++i) ports.push_back(&servers.port(i));
+  return ports;
+}
+
 struct DcsClientConfig {
   sim::Duration ttl = std::chrono::seconds(30);
   sim::Duration loop_wait = std::chrono::seconds(10);

@@ -11,12 +11,6 @@ namespace {
 constexpr sim::Duration cache_pause = 1s;     // KVCache.run after an error
 constexpr sim::Duration replica_nap = 500ms;  // Etcd3.watch: non-leaders wait longer
 
-std::vector<DcsPort*> ports_of(Etcd& etcd) {
-  std::vector<DcsPort*> ports;
-  for (std::size_t i = 0; i < etcd.size(); ++i) ports.push_back(&etcd.port(i));
-  return ports;
-}
-
 }  // namespace
 
 EtcdDcs::EtcdDcs(Etcd& etcd, ScopeId scope, MemberId self, sim::Group& patroni,

@@ -29,7 +29,7 @@ std::string_view to_text(Invariant invariant) {
 }
 
 std::string_view to_text(Mechanism mechanism) {
-  static constexpr std::array<std::string_view, 18> texts = {
+  static constexpr std::array<std::string_view, 19> texts = {
       "unexplained",
       "Patroni is dead while PostgreSQL lives",
       "the process was stopped and went on",
@@ -46,6 +46,7 @@ std::string_view to_text(Mechanism mechanism) {
       "check_timeline is off",
       "the history of timelines was not readable",
       "others were ahead, round after round",
+      "the wall clock jumped back and Patroni slept through it",
       "the DCS was not available",
       "the member was rewound"};
   return texts[static_cast<std::size_t>(mechanism)];
@@ -67,13 +68,14 @@ std::size_t InvariantChecker::unexplained() const {
 }
 
 // What explains that this member writes without the right to.
-Mechanism InvariantChecker::excuse_of(MemberId member) const {
+Mechanism InvariantChecker::excuse_of(MemberId member, Time at) const {
   if (paused_) return Mechanism::paused;
   if (member >= members_max) return Mechanism::none;
   const MemberState& state = members_[member];
   if (state.was_dead) return Mechanism::patroni_dead;
   if (state.was_frozen) return Mechanism::frozen;
   if (state.failsafe) return Mechanism::failsafe;
+  if (at <= state.oversleeps_until) return Mechanism::clock_jumped;
   return Mechanism::none;
 }
 
@@ -106,7 +108,7 @@ void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
     }
     case KeyChange::expired:
       if (holder < members_max && members_[holder].writable) {
-        report(Invariant::stops_before_expiry, at, holder, excuse_of(holder));
+        report(Invariant::stops_before_expiry, at, holder, excuse_of(holder, at));
       }
       holder_ = nobody;
       break;
@@ -122,6 +124,15 @@ void InvariantChecker::on_patroni(Time, MemberId member, Life life) {
   // A stopped PostgreSQL may already count as not writable; it writes again when it goes on.
   if (life == Life::frozen && state.former_primary) state.was_frozen = ever_frozen_ = true;
   if (life == Life::dead && state.writable) state.was_dead = ever_dead_ = true;
+}
+
+// Patroni reckons its next cycle, and the deadline of requests under way, in time of day
+// (schedule_next_run() of __main__.py, Retry of utils.py): set back by J it wakes J later.
+void InvariantChecker::on_clock(Time at, MemberId member, sim::Duration jump) {
+  if (jump >= sim::Duration{}) return;
+  Time& until = members_[member].oversleeps_until;
+  const sim::Duration cycle = config_.loop_wait + config_.retry_timeout;
+  until = std::max(until, at + cycle) - jump;
 }
 
 void InvariantChecker::on_promote(Time at, MemberId member, Lsn received, bool manual) {

@@ -57,6 +57,7 @@ enum class Mechanism : std::uint8_t {
   timeline_unchecked,   // check_timeline is off
   history_lost,         // neither /history nor an archive could be read
   vetoed,               // others were ahead, round after round
+  clock_jumped,         // the wall clock jumped back: Patroni sleeps longer by as much
   dcs_unavailable,
   rewound,
 };
@@ -82,6 +83,8 @@ class InvariantChecker {
   /// The Patroni process of a member.
   void on_patroni(sim::Time at, MemberId member, Life life);
   void on_pause(bool paused) { paused_ = paused; }
+  /// The wall clock of a member's host jumped.
+  void on_clock(sim::Time at, MemberId member, sim::Duration jump);
   /// pg_ctl promote is called. `received`: its position; `manual`: by a person.
   void on_promote(sim::Time at, MemberId member, Lsn received, bool manual = false);
   /// A promotion has ended on a new timeline.
@@ -125,6 +128,7 @@ class InvariantChecker {
     bool former_primary = false;
     bool failsafe = false;
     bool rewound = false;
+    sim::Time oversleeps_until{};  // after a jump of the clock
     MemberSet names = 0;
     Lsn last_read;
   };
@@ -140,7 +144,7 @@ class InvariantChecker {
   void note_unnamed(sim::Time at, MemberId member, bool by_start_of_patroni);
   Mechanism excuse_of_loss(const Ledger& ledger, const Loss& loss, const WalHistory& history,
                            Lsn end) const;
-  Mechanism excuse_of(MemberId member) const;
+  Mechanism excuse_of(MemberId member, sim::Time at) const;
   Mechanism any_excuse() const;
 
   PatroniConfig config_;

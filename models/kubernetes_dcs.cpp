@@ -197,6 +197,7 @@ EtcdReply KubernetesApi::apply(const EtcdRequest& request) {
     for (auto& server : servers_) {
       if (server->alive) server->queue(change);
     }
+    if (observer_ != nullptr) observer_->on_change(change);
   }
   const MemberId after = holder(request.scope);
   if (before != after) {
@@ -214,12 +215,6 @@ namespace {
 
 constexpr sim::Duration cache_pause = 1s;
 constexpr sim::Duration replica_nap = 500ms;
-
-std::vector<DcsPort*> ports_of(KubernetesApi& api) {
-  std::vector<DcsPort*> ports;
-  for (std::size_t i = 0; i < api.size(); ++i) ports.push_back(&api.port(i));
-  return ports;
-}
 
 DcsAnswer verdict(const DcsClient::Answer& answer) {
   if (!answer.ok()) return DcsAnswer::error;

@@ -38,12 +38,23 @@ struct ApiServerTimings {
   sim::Distribution watch;  // from a write to its event on the wire
 };
 
-inline constexpr sim::Kind record_created{"dcs.leader_record_taken",
+/// Named like what etcd says of its key: they mean the same to who reads a timeline.
+inline constexpr sim::Kind record_created{"dcs.leader_key_created",
                                           "leader annotation taken by {0:n}"};
-inline constexpr sim::Kind record_released{"dcs.leader_record_released",
+inline constexpr sim::Kind record_released{"dcs.leader_key_deleted",
                                            "leader annotation released by {0:n}"};
-inline constexpr sim::Kind renewal_missed{"dcs.leader_record_expired",
+/// By each observer for itself.
+inline constexpr sim::Kind renewal_missed{"dcs.leader_key_expired",
                                           "sees no renewal by {0:n} within ttl"};
+
+/// Told of every change of an object.
+class KubernetesObserver {
+ public:
+  virtual void on_change(const EtcdEvent& change) = 0;
+
+ protected:
+  ~KubernetesObserver() = default;
+};
 
 /// The API servers of a Kubernetes cluster, one per host.
 class KubernetesApi {
@@ -65,6 +76,7 @@ class KubernetesApi {
   void remove_pod(ScopeId scope, MemberId member);
   /// A write by a person or another program; unconditional.
   void write(const EtcdRequest& request);
+  void set_observer(KubernetesObserver* observer) { observer_ = observer; }
 
   std::size_t size() const { return servers_.size(); }
   DcsPort& port(std::size_t server);
@@ -91,6 +103,7 @@ class KubernetesApi {
   EtcdStore store_;
   std::vector<Scope> scopes_;
   std::vector<EtcdEvent> changes_;  // of the write under way
+  KubernetesObserver* observer_ = nullptr;
   std::vector<std::unique_ptr<Server>> servers_;
 };
 

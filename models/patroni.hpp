@@ -163,6 +163,8 @@ class Patroni final : sim::GroupResource {
   sim::Task<Step> process_unhealthy_cluster();
   sim::Task<Step> handle_dcs_error();
   sim::Task<DcsAnswer> load_cluster();
+
+  // patroni_state.cpp: what the steps use
   sim::Task<DcsAnswer> update_lock(bool write_status);
   sim::Task<bool> touch_member();
   sim::Task<bool> query();
@@ -176,6 +178,10 @@ class Patroni final : sim::GroupResource {
   bool has_lock() const { return m_.cluster.leader == config_.member; }
   bool is_unlocked() const { return m_.cluster.leader == nobody; }
   Wall wall() const { return host_.clock().now(); }
+  bool watchdog_activate();
+  void watchdog_keepalive();
+  void watchdog_disable() { watchdog_.disarm(); }
+  void watchdog_fires();
 
   // patroni_ha.cpp: race, promotion, demotion
   sim::Task<Step> is_healthiest_node(bool* yes);
@@ -225,12 +231,6 @@ class Patroni final : sim::GroupResource {
   sim::Task<PeerStatuses> poll(const MemberSet peers);
   sim::Task<sim::Result<RestReply>> ask(const MemberId peer, const RestRequest request);
   RestReply status_reply() const;
-
-  // watchdog
-  bool watchdog_activate();
-  void watchdog_keepalive();
-  void watchdog_disable() { watchdog_.disarm(); }
-  void watchdog_fires();
 
   void note(const sim::Kind& kind, std::int64_t a = 0, std::int64_t b = 0);
   std::int64_t entity_of(MemberId member) const;

@@ -231,6 +231,10 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
 
   // ---- faults ---------------------------------------------------------------------------------
 
+  /// The wall clock of the host was set forward by so much (or back): walsenders time their
+  /// standbys' replies by it, so a jump of wal_sender_timeout and more ends them. One that reads a
+  /// reply before it looks at the clock would be spared; that is not modelled.
+  void clock_jumped(sim::Duration by);
   /// SIGKILL: postmaster and, within milliseconds, all its children. `zombie`: until reap() it is
   /// still in the process table.
   void kill_postmaster(bool zombie = false);
@@ -336,6 +340,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   void complete_checkpoint(Lsn redo);
   std::uint64_t dirty_bytes() const;
   std::uint64_t draw_replay_rate();
+  sim::Duration ask_archive(std::int32_t times);
   bool can_copy_from(const PostgresServer& source) const;
   sim::Task<RewindResult> copy(PostgresServer& source, std::uint64_t bytes, Lsn redo);
 

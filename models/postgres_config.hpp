@@ -51,8 +51,11 @@ struct PostgresTimings {
   sim::Distribution promotion;       // signal until "accepting connections", nothing to replay
   sim::Distribution promotion_slow;  // added when the startup process sleeps through it
   double promotion_slow_share = 0;   // how often
-  sim::Distribution archive_miss;    // restore_command without a file, at promotion
+  sim::Distribution archive_miss;    // restore_command without a file
   std::int32_t archive_misses = 3;
+  /// Likewise at the start of a standby: the next two .history files and the first segment on two
+  /// timelines (xlogrecovery.c, findNewestTimeLine and XLogFileReadAnyTLI).
+  std::int32_t archive_probes_at_start = 4;
   sim::Distribution stop_sessions;          // signal until the sessions are gone
   sim::Distribution shutdown_checkpoint;    // in addition to writing the dirty buffers
   sim::Distribution crash_notice;           // a backend's crash until all sessions are gone

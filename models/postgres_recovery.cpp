@@ -64,7 +64,9 @@ sim::Task<bool> PostgresServer::recover(bool end_of_recovery_checkpoint) {
     emit(kinds::crash_recovery_started, static_cast<std::int64_t>(bytes));
     durable_.control.state = ControlState::in_crash_recovery;
   }
-  co_await sim::sleep_for(time_for(bytes, volatile_.replay_rate));
+  Duration work = time_for(bytes, volatile_.replay_rate);
+  if (durable_.standby_signal) work += ask_archive(timings_.archive_probes_at_start);
+  co_await sim::sleep_for(work);
   if (!end_of_recovery_checkpoint) co_return true;
   const DiskResult written = co_await disk_.write(std::min(bytes, config_.shared_buffers));
   if (written != DiskResult::ok) co_return false;
@@ -96,6 +98,16 @@ void PostgresServer::enter_standby() {
   start_receiving(false);
 }
 
+// restore_command for files that the archive lacks, one after the other.
+Duration PostgresServer::ask_archive(std::int32_t times) {
+  Duration spent{};
+  if (!config_.restore_command) return spent;
+  for (std::int32_t i = 0; i < times; ++i) {
+    spent += timings_.archive_miss.sample_duration(misses_);
+  }
+  return spent;
+}
+
 std::uint64_t PostgresServer::draw_replay_rate() {
   const double rate = timings_.replay_bytes_per_second.sample(replays_);
   return rate < 1 ? 1 : static_cast<std::uint64_t>(rate);
@@ -114,11 +126,7 @@ sim::Task<void> PostgresServer::promotion() {
   const bool slow = slow_promotions_.chance(timings_.promotion_slow_share);
   const Duration slept = timings_.promotion_slow.sample_duration(slow_promotions_);
   if (slow) work += slept;
-  if (config_.restore_command) {
-    for (int i = 0; i < timings_.archive_misses; ++i) {
-      work += timings_.archive_miss.sample_duration(misses_);
-    }
-  }
+  work += ask_archive(timings_.archive_misses);
   co_await sim::sleep_for(work + flow_.replay_backlog(now()));
   const DiskResult written = co_await disk_.fsync();  // history file, end-of-recovery record
   if (written != DiskResult::ok) {

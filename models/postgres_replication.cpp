@@ -212,6 +212,16 @@ void Walsender::timed_out() {
   server_.group_.spawn(server_.end_process(process));
 }
 
+// walsender.c, WalSndCheckTimeOut
+void PostgresServer::clock_jumped(Duration by) {
+  if (config_.wal_sender_timeout <= 0s || by < config_.wal_sender_timeout) return;
+  for (const Walsender* sender : walsenders_) {
+    if (sender == nullptr) continue;
+    emit(kinds::walsender_timeout, sender->member);
+    group_.spawn(end_process(sender->process));
+  }
+}
+
 void Walsender::on_status() {
   asked_ = false;
   if (receiver == nullptr) {

@@ -21,19 +21,12 @@ constexpr std::string_view writes_stopped = "writes_stopped";
 constexpr std::string_view writes_resumed = "writes_resumed";
 constexpr std::string_view failover = "failover";
 
-// What is said of the old primary and of nobody else.
-constexpr std::array<std::string_view, 10> of_old_primary = {
-    "sigterm",      "fast_stop", "sessions_ended", "shut_down",           "postgres_killed",
-    "key_released", "demoted",   "rewound",        "old_primary_started", "old_primary_streaming"};
-
 // Keeps the first time of each milestone since the fault.
 class Watcher : public sim::TraceSink {
  public:
   explicit Watcher(const FaultInjector& injector) : injector_(injector) {
     for (const Milestone& milestone : milestones()) {
-      const bool old = std::find(of_old_primary.begin(), of_old_primary.end(), milestone.name) !=
-                       of_old_primary.end();
-      watched_.push_back({milestone.kind, old});
+      watched_.push_back({milestone.kind, milestone.of_old_primary});
     }
     features.at.assign(feature_names().size(), sim::forever);
   }

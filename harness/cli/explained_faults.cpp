@@ -234,8 +234,9 @@ constexpr std::array<FaultText, 24> table = {{
      "there. After a jump back it oversleeps by the jump and the key may expire; with etcd v3 "
      "the expiry wakes it and it takes the key again, while standbys are refused because the "
      "primary is still alive (from 3.1.0 on). With Kubernetes endpoints expiry itself is judged "
-     "by each member's wall clock. Not modelled: PostgreSQL's replication time-outs use the wall "
-     "clock too, so a jump of more than 60 s ends its streams for some seconds.",
+     "by each member's wall clock. PostgreSQL's walsenders use the wall clock too: a jump forward "
+     "by wal_sender_timeout and more ends the streams, which are back within "
+     "wal_retrieve_retry_interval; synchronous commits wait that long.",
      {"kubernetes_dcs", "ttl", "wal_sender_timeout", "haproxy"},
      "patroni/__main__.py schedule_next_run(), patroni/ha.py is_leader(), 3.3.2; derived, not "
      "measured"},

@@ -17,10 +17,6 @@ using sim::Duration;
 
 namespace {
 
-// From the death of the containers until the pod's network is gone: kubelet tears the sandbox down
-// after the last container.
-constexpr Duration sandbox_teardown = 300ms;
-
 std::string_view role_name(Target::Role role) {
   switch (role) {
     case Target::Role::named:
@@ -65,13 +61,41 @@ FaultInjector::FaultInjector(World& world, const std::vector<FaultSpec>& faults)
       group_(world.sim().world()),
       times_(world.sim().stream("faults", "time")),
       delays_(world.sim().stream("faults", "delay")),
-      choices_(world.sim().stream("faults", "choice")) {}
+      choices_(world.sim().stream("faults", "choice")) {
+  world_.sim().trace().attach(*this);
+}
+
+FaultInjector::~FaultInjector() {
+  world_.sim().trace().detach(*this);
+}
 
 void FaultInjector::start(sim::Time from) {
   for (std::size_t i = 0; i < faults_.size(); ++i) {
-    const Duration at = faults_[i].at.delay.duration_from_draw(times_.at(i));
+    if (!faults_[i].at.after.empty()) {
+      waiting_.push_back(i);
+      continue;
+    }
+    const Duration at = delay_of(i);
     earliest_ = std::min(earliest_, from + at);
     group_.spawn(inject_at(i, (from - world_.sim().now()) + at));
+  }
+}
+
+Duration FaultInjector::delay_of(std::size_t index) const {
+  return faults_[index].at.delay.duration_from_draw(times_.at(index));
+}
+
+// A fault that is tied to an event strikes its delay after the first such event.
+void FaultInjector::on_record(const sim::Trace&, const sim::Record& record) {
+  for (std::size_t w = 0; w < waiting_.size();) {
+    const std::size_t index = waiting_[w];
+    const Milestone* event = find_milestone(faults_[index].at.after);
+    if (event == nullptr || record.kind->name != event->kind) {
+      ++w;
+      continue;
+    }
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(w));
+    group_.spawn(inject_at(index, delay_of(index)));
   }
 }
 
@@ -129,9 +153,8 @@ sim::HostSet FaultInjector::hosts_of(const Target& target) {
     case Target::Role::dcs:
       return world_.dcs_hosts();
     case Target::Role::dcs_leader: {
-      const std::size_t leader = world_.etcd().leader();
-      if (leader == models::Etcd::none) return {};
-      return {&world_.etcd().host(leader)};
+      sim::Host* leader = world_.dcs().leader();
+      return leader == nullptr ? sim::HostSet{} : sim::HostSet{leader};
     }
     case Target::Role::zone:
       return world_.zone_hosts(target.name);
@@ -185,8 +208,10 @@ sim::Task<> FaultInjector::pod_delete(const FaultSpec fault, SimulatedMember& me
     member.group.kill();
     member.postgres.kill_postmaster();
   }
-  co_await sim::sleep_for(sandbox_teardown);
+  const Duration teardown = kubernetes.sandbox_teardown.sample_duration(delays_);
+  co_await sim::sleep_for(teardown);
   member.host.crash();  // the pod's network is gone: silence
+  world_.dcs().remove_pod(member.postgres.member());
   co_await recreate_pod(member);
 }
 
@@ -265,7 +290,10 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       co_await disturb_disks(fault, members);
       break;
     case FaultKind::clock_jump:
-      for (SimulatedMember* member : members) member->host.clock().jump(fault.jump);
+      for (SimulatedMember* member : members) {
+        member->host.clock().jump(fault.jump);
+        member->postgres.clock_jumped(fault.jump);
+      }
       break;
     case FaultKind::az_loss:
       co_await az_loss(fault);
@@ -338,27 +366,28 @@ sim::Task<> FaultInjector::disturb_network(const FaultSpec fault) {
 }
 
 sim::Task<> FaultInjector::disturb_dcs(const FaultSpec fault) {
-  models::Etcd& etcd = world_.etcd();
+  SimulatedDcs& dcs = world_.dcs();
   const Duration length = length_of(fault);
   if (fault.kind == FaultKind::dcs_leader_kill) {
-    const std::size_t leader = etcd.leader();
-    if (leader == models::Etcd::none) co_return;
-    etcd.kill_member(leader);
+    const sim::Host* leader = dcs.leader();
+    const auto place = std::find(dcs.hosts().begin(), dcs.hosts().end(), leader);
+    if (place == dcs.hosts().end()) co_return;
+    const auto server = static_cast<std::size_t>(place - dcs.hosts().begin());
+    dcs.kill_server(server);
     co_await sim::sleep_for(length);
-    etcd.start_member(leader);
+    dcs.start_server(server);
   } else if (fault.kind == FaultKind::dcs_quorum_loss) {
-    const std::size_t lost = etcd.size() / 2 + etcd.size() % 2;
-    for (std::size_t i = 0; i < lost; ++i) etcd.kill_member(i);
+    for (std::size_t i = 0; i < dcs.quorum_loss(); ++i) dcs.kill_server(i);
     co_await sim::sleep_for(length);
-    for (std::size_t i = 0; i < lost; ++i) etcd.start_member(i);
+    for (std::size_t i = 0; i < dcs.quorum_loss(); ++i) dcs.start_server(i);
   } else if (fault.kind == FaultKind::dcs_slow) {
-    for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, fault.extra);
+    for (std::size_t i = 0; i < dcs.size(); ++i) dcs.slow_requests(i, fault.extra);
     co_await sim::sleep_for(length);
-    for (std::size_t i = 0; i < etcd.size(); ++i) etcd.slow_requests(i, {});
+    for (std::size_t i = 0; i < dcs.size(); ++i) dcs.slow_requests(i, {});
   } else {
-    etcd.set_no_space(true);
+    dcs.set_no_space(true);
     co_await sim::sleep_for(length);
-    etcd.set_no_space(false);
+    dcs.set_no_space(false);
   }
 }
 

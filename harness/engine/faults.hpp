@@ -16,19 +16,25 @@
 namespace predrill::harness {
 
 /// Injects the faults of a scenario into a world, each at its time.
-class FaultInjector {
+class FaultInjector final : public sim::TraceSink {
  public:
   FaultInjector(World& world, const std::vector<FaultSpec>& faults);
-  /// Draws the times and starts; `from` is the instant that a fault's time counts from.
+  ~FaultInjector() override;
+  FaultInjector(const FaultInjector&) = delete;
+  FaultInjector& operator=(const FaultInjector&) = delete;
+  /// Draws the times and starts; `from` is the instant that a fault's time counts from. Those tied
+  /// to an event wait for it.
   void start(sim::Time from);
-  /// When the first fault will strike.
+  /// When the first fault will strike that waits for no event.
   sim::Time earliest() const { return earliest_; }
   /// When the first fault struck; time_max if none has yet.
   sim::Time first_fault() const { return first_; }
   /// The primary when the first fault struck.
   models::MemberId primary_before() const { return primary_before_; }
+  void on_record(const sim::Trace& trace, const sim::Record& record) override;
 
  private:
+  sim::Duration delay_of(std::size_t index) const;
   sim::Task<> inject_at(const std::size_t index, const sim::Duration delay);
   sim::Task<> inject(const FaultSpec fault);
   sim::Task<> pod_delete(const FaultSpec fault, SimulatedMember& member);
@@ -52,6 +58,7 @@ class FaultInjector {
   World& world_;
   const std::vector<FaultSpec>& faults_;
   sim::Group& group_;
+  std::vector<std::size_t> waiting_;  // for an event
   sim::Time first_ = sim::time_max;
   sim::Time earliest_ = sim::time_max;
   models::MemberId primary_before_ = models::nobody;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "models/etcd.hpp"
+#include "models/kubernetes_dcs.hpp"
 #include "models/patroni.hpp"
 #include "models/postgres.hpp"
 
@@ -71,7 +72,11 @@ void InvariantWatch::on_record(const sim::Trace&, const sim::Record& record) {
   if (kind == &models::key_created) on_key(record, Key::created);
   if (kind == &models::key_overwritten) on_key(record, Key::overwritten);
   if (kind == &models::key_expired) on_key(record, Key::expired);
-  if (kind == &models::key_deleted) on_key(record, Key::deleted);
+  if (kind == &models::key_deleted || kind == &models::record_released) {
+    on_key(record, Key::deleted);
+    record_holder_ = nobody;
+  }
+  if (kind == &models::record_created) on_record_taken(record);
   if (kind == &models::etcd_leader_lost) checker_.on_dcs(false);
   if (kind == &models::patroni_kinds::dcs_error) checker_.on_dcs(false);
   if (kind == &models::patroni_kinds::race_vetoed) checker_.on_veto();
@@ -85,6 +90,13 @@ void InvariantWatch::on_key(const sim::Record& record, Key change) {
   const auto place = std::find(names_.begin(), names_.end(), record.values[0]);
   if (place == names_.end()) return;
   checker_.on_key(record.at, static_cast<MemberId>(place - names_.begin()), change);
+}
+
+// A record on Kubernetes expires for whoever takes it over.
+void InvariantWatch::on_record_taken(const sim::Record& record) {
+  if (record_holder_ != nobody) checker_.on_key(record.at, record_holder_, Key::expired);
+  on_key(record, Key::created);
+  record_holder_ = world_.leader();
 }
 
 // What the checker wants to know is compared at each record: states change with a record, or
@@ -118,6 +130,10 @@ void InvariantWatch::poll_member(MemberId id, const sim::Record& record) {
     seen.life = life;
     checker_.on_patroni(record.at, id, life);
   }
+  const sim::LocalClock& clock = member.host.clock();
+  const sim::Duration error = clock.now() - (sim::Time{} + clock.monotonic());
+  if (error != seen.clock_error) checker_.on_clock(record.at, id, error - seen.clock_error);
+  seen.clock_error = error;
   // A rewind has changed the directory when it says so; it is judged by what was there before.
   const bool rewound =
       record.kind == &models::postgres_kinds::rewound && record.entity == postgres_[id];
@@ -188,12 +204,10 @@ bool InvariantWatch::may_lead(SimulatedMember& member) {
 }
 
 bool InvariantWatch::reaches_dcs(SimulatedMember& member) {
-  models::Etcd& etcd = world_.etcd();
-  if (etcd.leader() == models::Etcd::none || etcd.store().no_space()) return false;
+  if (!world_.dcs().takes_writes()) return false;
   const sim::Network& network = world_.sim().network();
-  for (std::size_t i = 0; i < etcd.size(); ++i) {
-    sim::Host& host = etcd.host(i);
-    if (network.reaches(member.host, host) && network.reaches(host, member.host)) return true;
+  for (const sim::Host* host : world_.dcs().hosts()) {
+    if (network.reaches(member.host, *host) && network.reaches(*host, member.host)) return true;
   }
   return false;
 }

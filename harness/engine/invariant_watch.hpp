@@ -42,6 +42,7 @@ class InvariantWatch final : public sim::TraceSink, public models::PatroniObserv
     bool promoting = false;  // Patroni has said so
     bool reset = false;      // Patroni is about to empty the names by its own start
     models::MemberSet names = 0;
+    sim::Duration clock_error{};  // of the wall clock, by jumps
     // Of a server that is down: its directory.
     models::WalHistory history;
     models::Lsn end;
@@ -60,6 +61,7 @@ class InvariantWatch final : public sim::TraceSink, public models::PatroniObserv
   bool may_lead(SimulatedMember& member);
   bool reaches_dcs(SimulatedMember& member);
   void on_key(const sim::Record& record, models::InvariantChecker::KeyChange change);
+  void on_record_taken(const sim::Record& record);
   void on_postgres(const sim::Record& record, models::MemberId id);
   void promoted(models::MemberId id);
   void rejoined(models::MemberId id, std::uint64_t discarded);
@@ -75,6 +77,7 @@ class InvariantWatch final : public sim::TraceSink, public models::PatroniObserv
   models::MemberId sync_leader_ = models::nobody;
   models::MemberSet sync_standbys_ = 0;
   models::MemberId last_writer_ = models::nobody;
+  models::MemberId record_holder_ = models::nobody;  // on Kubernetes
   bool candidates_ = true;
   std::vector<Promotion> promotions_;
   std::size_t attempts_read_ = 0;  // of the journal

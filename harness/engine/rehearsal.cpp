@@ -22,6 +22,9 @@ bool applies(FaultKind kind, const SystemSpec& system) {
       return system.kubernetes.present;
     case FaultKind::pgbouncer_kill:
       return system.pooler.has_value();
+    case FaultKind::dcs_leader_kill:
+    case FaultKind::dcs_no_space:
+      return system.dcs.kind == DcsSpec::Kind::etcd;
     case FaultKind::standby_loss:
     case FaultKind::switchover:
     case FaultKind::lag:

@@ -8,6 +8,7 @@
 #include "harness/engine/invariant_watch.hpp"
 #include "harness/engine/world.hpp"
 #include "harness/kinds/system_kind.hpp"
+#include "harness/load/fault_forms.hpp"
 
 namespace predrill::harness {
 
@@ -84,47 +85,18 @@ Milestones milestones_of(const std::vector<sim::Record>& records, Time fault, Du
   return m;
 }
 
-// The names that `observed` lines of scenarios refer to.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 17> milestone_names = {{
-    {"fault.injected", "fault"},
-    {"patroni.sigterm", "sigterm"},
-    {"postgres.sessions_ended", "sessions_ended"},
-    {"dcs.leader_key_deleted", "key_released"},
-    {"dcs.leader_key_expired", "key_expired"},
-    {"patroni.leader_gone", "leader_gone"},
-    {"dcs.leader_key_created", "key_acquired"},
-    {"patroni.promoting", "promotion_decided"},
-    {"postgres.promotion_started", "promotion_started"},
-    {"postgres.promotion_finished", "promotion_finished"},
-    {"kubernetes.rules_changed", "route_changed"},
-    {"pgbouncer.server_connected", "pooler_connected"},
-    {"pgbouncer.login_works", "pooler_recovered"},
-    {"patroni.started", "old_primary_started"},
-    {"postgres.walreceiver_started", "old_primary_streaming"},
-    {"patroni.sync_assigned", "sync_assigned"},
-    {"postgres.ready_read_only", "old_primary_ready"},
-}};
-
-// The first occurrence of each after the fault; streaming only of the former primary.
+// The first occurrence of each milestone after the fault.
 std::vector<NamedTime> named_milestones(const sim::Trace& trace,
                                         const std::vector<sim::Record>& records, Time fault,
-                                        std::string_view former_primary) {
+                                        std::string_view old_primary) {
   std::vector<NamedTime> found;
-  const auto has = [&found](std::string_view name) {
-    return std::any_of(found.begin(), found.end(),
-                       [name](const NamedTime& m) { return m.name == name; });
-  };
-  for (const sim::Record& record : records) {
-    for (const auto& [kind, name] : milestone_names) {
-      if (!is(record, kind) || has(name)) continue;
-      const bool of_former_only = name == "old_primary_streaming" || name == "old_primary_ready" ||
-                                  name == "old_primary_started";
-      if (of_former_only &&
-          trace.entity_name(record.entity).find(former_primary) == std::string::npos) {
-        continue;
-      }
-      found.push_back({std::string(name), record.at - fault});
-    }
+  for (const Milestone& milestone : milestones()) {
+    const auto first = std::find_if(records.begin(), records.end(), [&](const sim::Record& r) {
+      return is(r, milestone.kind) &&
+             (!milestone.of_old_primary ||
+              trace.entity_name(r.entity).find(old_primary) != std::string::npos);
+    });
+    if (first != records.end()) found.push_back({std::string(milestone.name), first->at - fault});
   }
   return found;
 }

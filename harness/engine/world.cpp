@@ -25,16 +25,7 @@ models::PatroniConfig patroni_of(const SystemSpec& system, MemberId id) {
   return config;
 }
 
-models::EtcdDcsConfig dcs_of(const SystemSpec& system) {
-  models::PatroniConfig patroni = system.patroni;
-  models::adjust(patroni);
-  models::EtcdDcsConfig config;
-  config.ttl = patroni.ttl;
-  config.loop_wait = patroni.loop_wait;
-  config.retry_timeout = patroni.retry_timeout;
-  config.reput_unconditionally = patroni.version == models::PatroniVersion::v3_0_2;
-  return config;
-}
+constexpr models::DnsName service_name{1};
 
 // Where the WAL stands when a run begins; only differences matter.
 constexpr models::Lsn wal_start{0x2A00000000};
@@ -42,15 +33,29 @@ constexpr models::Lsn wal_start{0x2A00000000};
 }  // namespace
 
 SimulatedMember::SimulatedMember(sim::Simulation& sim, const SystemSpec& system, MemberId id,
-                                 models::Etcd& etcd, models::ScopeId scope, models::Ledger& ledger)
+                                 SimulatedDcs& store, models::Ledger& ledger)
     : host(sim, system.members[id].name, sim.network().zone(system.members[id].zone)),
       disk(host, system.members[id].name + "/disk", system.disk),
       postgres(host, of_member(system.postgres, system, id), disk, &ledger,
                system.postgres_timings),
       group(host, "patroni"),
-      dcs(etcd, scope, id, group, dcs_of(system)),
-      patroni(group, patroni_of(system, id), dcs, postgres, system.patroni_timings) {
-  host.on_boot([this] { patroni.start(); });
+      entries(host.stream("entrypoint")),
+      callbacks(host.stream("role callback")),
+      dcs(store.client(id, group)),
+      patroni(group, patroni_of(system, id), *dcs, postgres, system.patroni_timings),
+      kubernetes_(system.kubernetes) {
+  if (kubernetes_.present) {
+    host.on_boot([this] { host.kernel().spawn(enter()); });
+  } else {
+    host.on_boot([this] { patroni.start(); });
+  }
+}
+
+// The container runs; Patroni starts in it when its entry point has come that far.
+sim::Task<> SimulatedMember::enter() {
+  const Duration preparing = kubernetes_.entrypoint.sample_duration(entries);
+  co_await sim::sleep_for(preparing);
+  patroni.start();
 }
 
 World::World(const SystemSpec& system, const WorldOptions& options)
@@ -85,13 +90,19 @@ sim::Host& World::add_host(std::string name, std::string_view zone) {
 }
 
 void World::build_dcs() {
-  for (const auto& [name, zone] : system_.dcs.members) {
-    etcd_hosts_.push_back(&add_host(name, zone));
+  std::vector<sim::Host*> hosts;
+  if (system_.dcs.kind == DcsSpec::Kind::etcd) {
+    for (const auto& [name, zone] : system_.dcs.members) hosts.push_back(&add_host(name, zone));
+  } else {  // a regional service: no zone's loss takes it away
+    for (std::size_t i = 0; i < system_.dcs.api_servers; ++i) {
+      const MemberSpec& beside = system_.members[i % system_.members.size()];
+      hosts_.push_back(std::make_unique<sim::Host>(sim_, "apiserver-" + std::to_string(i),
+                                                   sim_.network().zone(beside.zone)));
+      hosts.push_back(hosts_.back().get());
+    }
   }
-  etcd_ = std::make_unique<models::Etcd>(etcd_hosts_, system_.dcs.etcd);
-  std::vector<std::string> names;
-  for (const MemberSpec& member : system_.members) names.push_back(member.name);
-  scope_ = etcd_->add_scope(system_.name, names);
+  dcs_ = std::make_unique<SimulatedDcs>(system_, hosts);
+  dcs_->set_observer(this);
 }
 
 void World::build_members() {
@@ -99,8 +110,7 @@ void World::build_members() {
   std::vector<models::Patroni*> patronis;
   const auto count = static_cast<MemberId>(system_.members.size());
   for (MemberId id = 0; id < count; ++id) {
-    members_.push_back(
-        std::make_unique<SimulatedMember>(sim_, system_, id, *etcd_, scope_, ledger_));
+    members_.push_back(std::make_unique<SimulatedMember>(sim_, system_, id, *dcs_, ledger_));
     zone_of_.emplace_back(system_.members[id].zone, &members_.back()->host);
     servers.push_back(&members_.back()->postgres);
     patronis.push_back(&members_.back()->patroni);
@@ -124,19 +134,32 @@ void World::build_members() {
   }
 }
 
-// Zalando's master service: with an etcd DCS spilo's callback moves the endpoints after promotion.
+// Zalando's master service. With the Kubernetes DCS Patroni writes its Endpoints together with the
+// leader record; with etcd, or where labels select, spilo's callback moves it after promotion. As a
+// name it is answered by CoreDNS, headless, or by a server of the site.
 void World::build_service() {
-  if (system_.service.kind == ServiceSpec::Kind::none) return;
+  const ServiceSpec& service = system_.service;
+  if (service.kind == ServiceSpec::Kind::none) return;
   // A regional service: no zone's loss takes it away.
   hosts_.push_back(
       std::make_unique<sim::Host>(sim_, "kubernetes", sim_.network().zone(system_.probe.zone)));
   sim::Host& control_plane = *hosts_.back();
   models::KubernetesServiceConfig config;
   config.name = system_.name;
-  config.selector = system_.service.kind == ServiceSpec::Kind::pod_labels
-                        ? models::KubernetesServiceConfig::Selector::pod_labels
-                        : models::KubernetesServiceConfig::Selector::none;
-  service_ = std::make_unique<models::KubernetesService>(control_plane, book_, config);
+  config.selector = service.kind == ServiceSpec::Kind::endpoints
+                        ? models::KubernetesServiceConfig::Selector::none
+                        : models::KubernetesServiceConfig::Selector::pod_labels;
+  config.headless = service.kind == ServiceSpec::Kind::dns;
+  models::KubernetesServiceTimings timings;
+  if (system_.dcs.kind == DcsSpec::Kind::kubernetes) {
+    timings.write = sim::Distribution::constant(Duration{});  // the DCS has written it
+  }
+  service_ = std::make_unique<models::KubernetesService>(control_plane, book_, config, timings);
+  if (!config.headless) return;
+  dns_group_ = std::make_unique<sim::Group>(control_plane, "dns");
+  dns_ = std::make_unique<models::DnsServer>(*dns_group_, models::DnsServerConfig{});
+  dns_->add(service_name, service.name, service.ttl, {});
+  service_->publish_name(*dns_, service_name);
 }
 
 void World::build_haproxies() {
@@ -156,28 +179,50 @@ void World::build_haproxies() {
   }
 }
 
+// Who stands behind the service, or every member where there is none.
+std::vector<models::HostSpec> World::service_hosts() const {
+  if (dns_) return {models::HostSpec::of(service_name)};
+  if (service_) return {models::HostSpec::of(service_->address())};
+  std::vector<models::HostSpec> hosts;
+  for (const auto& member : members_) {
+    hosts.push_back(models::HostSpec::of(member->address, member->postgres.member()));
+  }
+  return hosts;
+}
+
+std::vector<models::HostSpec> World::hosts_of(const PoolerDatabase& database) const {
+  std::vector<models::HostSpec> hosts;
+  switch (database.target) {
+    case PoolerDatabase::Target::service:
+      return service_hosts();
+    case PoolerDatabase::Target::haproxy:
+      for (const models::Address address : haproxy_addresses_) {
+        hosts.push_back(models::HostSpec::of(address));
+      }
+      return hosts;
+    case PoolerDatabase::Target::members:
+      for (const MemberId id : database.members) {
+        hosts.push_back(models::HostSpec::of(members_[id]->address, id));
+      }
+      return hosts;
+  }
+  return hosts;
+}
+
 void World::build_poolers() {
   if (!system_.pooler) return;
-  std::vector<models::HostSpec> hosts;
-  if (system_.pooler->target == PoolerSpec::Target::haproxy) {
-    for (const models::Address address : haproxy_addresses_) {
-      hosts.push_back(models::HostSpec::of(address));
-    }
-  } else if (service_) {
-    hosts.push_back(models::HostSpec::of(service_->address()));
-  } else {
-    for (auto& member : members_) {
-      hosts.push_back(models::HostSpec::of(member->address, member->postgres.member()));
-    }
-  }
-  for (std::size_t i = 0; i < system_.pooler->zones.size(); ++i) {
-    sim::Host& host = add_host("pgbouncer-" + std::to_string(i), system_.pooler->zones[i]);
-    models::PgbouncerConfig config = system_.pooler->config;
+  const PoolerSpec& spec = *system_.pooler;
+  for (std::size_t i = 0; i < spec.zones.size(); ++i) {
+    sim::Host& host = add_host("pgbouncer-" + std::to_string(i), spec.zones[i]);
+    models::PgbouncerConfig config = spec.config;
     config.name = host.name();
     if (config.databases.empty()) config.databases.emplace_back();
-    for (models::PgbouncerDatabase& database : config.databases) database.host = hosts;
+    for (std::size_t d = 0; d < config.databases.size(); ++d) {
+      config.databases[d].host =
+          d < spec.databases.size() ? hosts_of(spec.databases[d]) : service_hosts();
+    }
     if (service_) service_->add_node(host);
-    poolers_.push_back(std::make_unique<models::Pgbouncer>(host, book_, config));
+    poolers_.push_back(std::make_unique<models::Pgbouncer>(host, book_, config, dns_.get()));
     pooler_addresses_.push_back(book_.add(poolers_.back()->listener()));
     host.on_boot([pooler = poolers_.back().get()] { pooler->start(); });
   }
@@ -255,7 +300,7 @@ void World::build_workload() {
 
 // The leader first; the synchronous standby is the first that Patroni sees streaming.
 bool World::settle() {
-  etcd_->start(system_.dcs.leader);
+  dcs_->start();
   std::vector<MemberId> order = {initial_primary()};
   if (system_.sync) order.push_back(static_cast<MemberId>(*system_.sync));
   for (MemberId id = 0; id < members(); ++id) {
@@ -264,6 +309,8 @@ bool World::settle() {
   for (const MemberId id : order) {
     members_[id]->patroni.start();
     sim_.run_for(12s);  // a cycle and more, so that the next one comes after it
+    // An archive that answers slowly holds up the start of a server.
+    for (int i = 0; i < 30 && !in_place(id); ++i) sim_.run_for(10s);
   }
   if (service_) {
     models::AddressList primary;
@@ -277,14 +324,18 @@ bool World::settle() {
   return settled();
 }
 
-bool World::settled() const {
+// A member does what it shall do when a run begins: lead, or stream from the leader.
+bool World::in_place(MemberId id) const {
   const MemberId primary = initial_primary();
-  if (leader() != primary || primaries() != models::only(primary)) return false;
+  if (id == primary) return leader() == primary && primaries() == models::only(primary);
   const models::ReplicationView view = members_[primary]->postgres.pg_stat_replication();
+  const models::ReplicationRow* row = view.find(id);
+  return row != nullptr && row->streaming;
+}
+
+bool World::settled() const {
   for (MemberId id = 0; id < members(); ++id) {
-    if (id == primary) continue;
-    const models::ReplicationRow* row = view.find(id);
-    if (row == nullptr || !row->streaming) return false;
+    if (!in_place(id)) return false;
   }
   return !system_.patroni.synchronous_mode || sync_standbys() != 0;
 }
@@ -294,11 +345,36 @@ void World::start_clients() {
   if (workload_) workload_->start();
 }
 
-// Patroni's on_role_change callback: a child of Patroni that waits for the end of recovery and then
-// writes the label and the endpoints.
+// Patroni's on_role_change callback, fired at the promote signal: with spilo it writes the
+// endpoints and the label at once, while recovery may still be under way.
 void World::on_promote(MemberId member) {
   if (observer_ != nullptr) observer_->on_promote(member);
-  if (service_) members_[member]->group.spawn(role_callback(member));
+  const bool by_patroni = system_.dcs.kind == DcsSpec::Kind::kubernetes;
+  if (service_ && !by_patroni) members_[member]->group.spawn(role_callback(member));
+}
+
+// On Kubernetes Patroni itself says where the primary is: in the Endpoints, with the leader record
+// and emptied with its release (kubernetes.py, _update_leader_with_retry, delete_leader); by the
+// pod's role label, at the end of a cycle (touch_member).
+void World::on_change(const models::EtcdEvent& change) {
+  if (!service_) return;
+  const bool endpoints = system_.service.kind == ServiceSpec::Kind::endpoints;
+  if (endpoints && change.name.key == models::EtcdKey::leader) {
+    if (change.value.holder < members()) {
+      route_to(change.value.holder);
+    } else {
+      service_->select({});
+    }
+  }
+  const bool label = change.name.key == models::EtcdKey::member && !change.deleted &&
+                     change.value.data.role == models::MemberData::Role::primary;
+  if (!endpoints && label) route_to(change.name.member);
+}
+
+void World::route_to(MemberId primary) {
+  models::AddressList addresses;
+  addresses.add(members_[primary]->address);
+  service_->select(addresses);
 }
 
 void World::on_failsafe(MemberId member, bool active) {
@@ -306,14 +382,10 @@ void World::on_failsafe(MemberId member, bool active) {
 }
 
 sim::Task<> World::role_callback(MemberId member) {
-  models::PostgresServer& postgres = members_[member]->postgres;
-  for (int i = 0; i < 60 && !postgres.accepts_writes(); ++i) {
-    co_await sim::sleep_for(500ms);  // on_role_change.sh polls pg_is_in_recovery()
-  }
-  if (!postgres.accepts_writes()) co_return;
-  models::AddressList primary;
-  primary.add(members_[member]->address);
-  service_->select(primary);
+  const Duration start =
+      system_.kubernetes.role_callback.sample_duration(members_[member]->callbacks);
+  co_await sim::sleep_for(start);
+  route_to(member);
 }
 
 MemberSet World::sync_standbys() const {
@@ -341,10 +413,6 @@ sim::HostSet World::member_hosts(MemberSet set) {
     if (models::contains(set, member->postgres.member())) hosts.push_back(&member->host);
   }
   return hosts;
-}
-
-sim::HostSet World::dcs_hosts() {
-  return {etcd_hosts_.begin(), etcd_hosts_.end()};
 }
 
 sim::HostSet World::client_hosts() {

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/engine/simulated_dcs.hpp"
 #include "harness/system.hpp"
 #include "models/address.hpp"
 #include "models/disk.hpp"
-#include "models/etcd.hpp"
-#include "models/etcd_dcs.hpp"
+#include "models/dns.hpp"
 #include "models/haproxy.hpp"
 #include "models/journal.hpp"
 #include "models/kubernetes_service.hpp"
@@ -30,14 +30,19 @@ namespace predrill::harness {
 /// A database member: its host (the pod or machine) and what runs there.
 struct SimulatedMember {
   SimulatedMember(sim::Simulation& sim, const SystemSpec& system, models::MemberId id,
-                  models::Etcd& etcd, models::ScopeId scope, models::Ledger& ledger);
+                  SimulatedDcs& store, models::Ledger& ledger);
   sim::Host host;
   models::Disk disk;
   models::PostgresServer postgres;
   sim::Group group;  // the Patroni process
-  models::EtcdDcs dcs;
+  sim::Stream entries, callbacks;
+  std::unique_ptr<models::Dcs> dcs;
   models::Patroni patroni;
   models::Address address = models::Address::none;
+
+ private:
+  sim::Task<> enter();
+  const KubernetesSpec& kubernetes_;
 };
 
 struct WorldOptions {
@@ -45,7 +50,7 @@ struct WorldOptions {
   bool shuffle_ties = false;
 };
 
-class World final : models::PatroniObserver {
+class World final : models::PatroniObserver, models::KubernetesObserver {
  public:
   World(const SystemSpec& system, const WorldOptions& options);
   ~World();
@@ -62,7 +67,7 @@ class World final : models::PatroniObserver {
   const SystemSpec& system() const { return system_; }
   SimulatedMember& member(models::MemberId id) { return *members_[id]; }
   models::MemberId members() const { return static_cast<models::MemberId>(members_.size()); }
-  models::Etcd& etcd() { return *etcd_; }
+  SimulatedDcs& dcs() { return *dcs_; }
   models::Pgbouncer* pgbouncer() { return poolers_.empty() ? nullptr : poolers_.front().get(); }
   std::vector<std::unique_ptr<models::Pgbouncer>>& poolers() { return poolers_; }
   std::vector<std::unique_ptr<models::Haproxy>>& haproxies() { return haproxies_; }
@@ -73,11 +78,9 @@ class World final : models::PatroniObserver {
   void set_observer(models::PatroniObserver* observer) { observer_ = observer; }
 
   /// Holder of the leader key.
-  models::MemberId leader() const { return etcd_->holder(scope_); }
+  models::MemberId leader() const { return dcs_->holder(); }
   /// What the store holds now under a key of the cluster.
-  const models::EtcdValue& dcs_value(models::EtcdKey key) const {
-    return etcd_->store().get(scope_, {key, models::nobody}).value;
-  }
+  const models::EtcdValue& dcs_value(models::EtcdKey key) const { return dcs_->value(key); }
   /// The synchronous standbys in /sync.
   models::MemberSet sync_standbys() const;
   /// Members that accept writes.
@@ -85,7 +88,7 @@ class World final : models::PatroniObserver {
   models::MemberId find_member(std::string_view name) const;
 
   sim::HostSet member_hosts(models::MemberSet set);
-  sim::HostSet dcs_hosts();
+  sim::HostSet dcs_hosts() { return {dcs_->hosts().begin(), dcs_->hosts().end()}; }
   sim::HostSet client_hosts();
   sim::HostSet zone_hosts(std::string_view zone);
   /// Every host of the system that is not in the set.
@@ -94,6 +97,10 @@ class World final : models::PatroniObserver {
  private:
   void on_promote(models::MemberId member) override;
   void on_failsafe(models::MemberId member, bool active) override;
+  void on_change(const models::EtcdEvent& change) override;
+  void route_to(models::MemberId primary);
+  std::vector<models::HostSpec> service_hosts() const;
+  std::vector<models::HostSpec> hosts_of(const PoolerDatabase& database) const;
   sim::Task<> role_callback(models::MemberId member);
   void build_network();
   void build_dcs();
@@ -105,6 +112,7 @@ class World final : models::PatroniObserver {
   void build_workload();
   void add_prober(sim::Host& host, std::string path, std::vector<models::HostSpec> hosts,
                   bool write);
+  bool in_place(models::MemberId id) const;
   bool settled() const;
   models::MemberId initial_primary() const {
     return static_cast<models::MemberId>(system_.primary);
@@ -118,12 +126,12 @@ class World final : models::PatroniObserver {
   models::Journal journal_;
   models::AddressBook book_;
   std::vector<std::unique_ptr<sim::Host>> hosts_;  // other than members'
-  std::vector<sim::Host*> etcd_hosts_;
   std::vector<sim::Host*> client_hosts_;
   std::vector<std::pair<std::string, sim::Host*>> zone_of_;
-  std::unique_ptr<models::Etcd> etcd_;
-  models::ScopeId scope_ = 0;
+  std::unique_ptr<SimulatedDcs> dcs_;
   std::vector<std::unique_ptr<SimulatedMember>> members_;
+  std::unique_ptr<sim::Group> dns_group_;
+  std::unique_ptr<models::DnsServer> dns_;
   std::unique_ptr<models::KubernetesService> service_;
   std::vector<std::unique_ptr<models::Pgbouncer>> poolers_;
   std::vector<models::Address> pooler_addresses_;

@@ -44,7 +44,8 @@ void fast_login_retry(SystemSpec& system) {
 
 bool asks_dns(const SystemSpec& system) {
   return system.pooler && system.service.kind == ServiceSpec::Kind::dns &&
-         system.pooler->target == PoolerSpec::Target::service;
+         !system.pooler->databases.empty() &&
+         system.pooler->databases.front().target == PoolerDatabase::Target::service;
 }
 
 Hit long_dns_ttl(const SystemSpec& system) {

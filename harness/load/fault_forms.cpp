@@ -67,7 +67,7 @@ constexpr std::array<FaultForm, 24> forms = {{
      "kept: a new etcd leader gives every lease its full ttl again", Role::dcs, dcs_roles,
      fault_for, false},
     {FaultKind::dcs_quorum_loss, "dcs_quorum_loss", "the DCS loses its quorum",
-     "so many members of etcd die that no quorum is left",
+     "etcd members die until no quorum is left, or all API servers",
      "it freezes: no renewal, no expiry, no successor", Role::dcs, dcs_roles, fault_for, false},
     {FaultKind::dcs_slow, "dcs_slow", "the DCS answers slowly",
      "every request to the DCS takes longer",
@@ -83,7 +83,9 @@ constexpr std::array<FaultForm, 24> forms = {{
      "no space left on the volume with the WAL", "deleted after a failed restart", Role::primary,
      member_roles, fault_for, false},
     {FaultKind::clock_jump, "clock_jump", "the primary's clock jumps",
-     "the wall clock of a host jumps", "kept", Role::primary, member_roles, fault_jump, false},
+     "the wall clock of a host jumps",
+     "kept; after a jump back it may expire and is taken again by its holder", Role::primary,
+     member_roles, fault_jump, false},
     {FaultKind::standby_loss, "standby_loss", "the synchronous standby's node loses power",
      "a standby's host loses power", "kept; with synchronous_mode commits hang", Role::sync_standby,
      member_roles & ~bit(Role::primary), fault_for, false},
@@ -114,30 +116,42 @@ constexpr std::array<RoleName, 13> roles = {{{Role::named, ""},
                                              {Role::clients, "clients"},
                                              {Role::everyone_else, "everyone_else"}}};
 
-constexpr std::array<Milestone, 20> all_milestones = {{
+constexpr bool of_old_primary = true;
+constexpr std::array<Milestone, 26> all_milestones = {{
     {"fault", "fault.injected", "the fault strikes"},
-    {"sigterm", "patroni.sigterm", "Patroni is told to stop"},
-    {"fast_stop", "postgres.fast_stop", "PostgreSQL is told to stop; sessions end with 57P01"},
-    {"sessions_ended", "postgres.sessions_ended", "the last session of the old primary is gone"},
-    {"shut_down", "postgres.shut_down", "the old primary is down in good order"},
-    {"postgres_killed", "postgres.killed", "the postmaster is gone without a clean stop"},
-    {"key_released", "patroni.key_released", "the leader key is deleted by its holder"},
+    {"sigterm", "patroni.sigterm", "Patroni is told to stop", of_old_primary},
+    {"fast_stop", "postgres.fast_stop", "PostgreSQL is told to stop; sessions end with 57P01",
+     of_old_primary},
+    {"sessions_ended", "postgres.sessions_ended", "the last session of the old primary is gone",
+     of_old_primary},
+    {"shut_down", "postgres.shut_down", "the old primary is down in good order", of_old_primary},
+    {"postgres_killed", "postgres.killed", "the postmaster is gone without a clean stop",
+     of_old_primary},
+    {"key_released", "dcs.leader_key_deleted", "the leader key is deleted by its holder"},
     {"key_expired", "dcs.leader_key_expired", "the leader key is gone with its lease"},
     {"leader_gone", "patroni.leader_gone", "a standby learns that there is no leader"},
-    {"key_acquired", "patroni.acquired", "a standby takes the leader key"},
-    {"demoted", "patroni.demoted", "the old primary takes no more writes"},
+    {"key_acquired", "dcs.leader_key_created", "a standby takes the leader key"},
+    {"promotion_decided", "patroni.promoting", "Patroni is about to promote"},
+    {"demoted", "patroni.demoted", "the old primary takes no more writes", of_old_primary},
     {"promotion_started", "postgres.promotion_started", "PostgreSQL gets the promote request"},
     {"promotion_finished", "postgres.promotion_finished",
      "the new primary accepts writes on a new timeline"},
     {"service_switched", "kubernetes.rules_changed",
      "kube-proxy sends new connections to the new primary"},
+    {"pooler_connected", "pgbouncer.server_connected", "PgBouncer logs in to a server"},
+    {"pooler_recovered", "pgbouncer.login_works", "PgBouncer's logins work again"},
+    {"patroni_started", "patroni.started", "Patroni runs again on the old primary", of_old_primary},
     {"sync_assigned", "patroni.sync_assigned", "a synchronous standby is named again"},
     {"sync_lost", "patroni.sync_lost", "the synchronous standby is given up"},
     {"dcs_error", "patroni.dcs_error", "a member cannot reach the DCS"},
-    {"old_primary_started", "postgres.recovery_started", "the old primary starts as a standby"},
-    {"rewound", "patroni.rewound", "pg_rewind has finished on the old primary"},
+    {"old_primary_started", "postgres.recovery_started", "the old primary starts as a standby",
+     of_old_primary},
+    {"old_primary_ready", "postgres.ready_read_only", "the old primary answers reads",
+     of_old_primary},
+    {"rewound", "patroni.rewound", "pg_rewind has finished on the old primary", of_old_primary},
     {"old_primary_streaming", "postgres.walreceiver_started",
-     "the old primary streams from the new one"},
+     "the old primary streams from the new one", of_old_primary},
+    {"undone", "fault.undone", "a fault with an end is over"},
 }};
 
 }  // namespace
@@ -156,6 +170,13 @@ std::span<const RoleName> role_names() {
 
 std::span<const Milestone> milestones() {
   return all_milestones;
+}
+
+const Milestone* find_milestone(std::string_view name) {
+  for (const Milestone& milestone : all_milestones) {
+    if (milestone.name == name) return &milestone;
+  }
+  return nullptr;
 }
 
 }  // namespace predrill::harness

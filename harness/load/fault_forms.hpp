@@ -55,7 +55,10 @@ struct Milestone {
   std::string_view name;  // "promotion_started"
   std::string_view kind;  // "postgres.promotion_started"
   std::string_view means;
+  bool of_old_primary = false;  // said of the primary that was struck, and of nobody else
 };
 std::span<const Milestone> milestones();
+/// nullptr if there is none of this name.
+const Milestone* find_milestone(std::string_view name);
 
 }  // namespace predrill::harness

@@ -53,6 +53,11 @@ class ScenarioReader {
         faults.node()->items.empty()) {
       faults.error("the list is empty", "a scenario without a fault rehearses nothing");
     }
+    const bool starts = std::any_of(spec.faults.begin(), spec.faults.end(),
+                                    [](const FaultSpec& f) { return f.at.after.empty(); });
+    if (!spec.faults.empty() && !starts) {
+      faults.error("every fault waits for an event", "one must strike at a time of its own");
+    }
     using namespace std::chrono_literals;
     assign(spec.run_for, root.optional("run_for").duration(1s, 240h));
     if (kind_ != nullptr) {
@@ -288,7 +293,6 @@ class ScenarioReader {
     if (!names_.complete) return;
     const SystemSpec& system = names_.system;
     const bool of_etcd = fault.kind == FaultKind::dcs_leader_kill ||
-                         fault.kind == FaultKind::dcs_quorum_loss ||
                          fault.kind == FaultKind::dcs_no_space || fault.on.role == Role::dcs_leader;
     if (of_etcd && system.dcs.kind != DcsSpec::Kind::etcd) {
       value.error("the system's DCS is not etcd");

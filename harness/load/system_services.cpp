@@ -32,11 +32,16 @@ void SystemLoader::read_dcs(const Value& value, SystemSpec& spec) {
   if (assign(dcs.kind, kind.choice("a DCS", kinds))) {
     context_.record("dcs.kind", kind.place(), "kind");
   }
-  spec.service.kind = dcs.kind == DcsSpec::Kind::kubernetes ? ServiceSpec::Kind::endpoints
-                                                            : ServiceSpec::Kind::pod_labels;
-  if (!manifest_) spec.service.kind = ServiceSpec::Kind::none;
+  // The master service has no selector: Patroni or spilo's callback writes its endpoints
+  // (pkg/cluster/k8sres.go, generateService).
+  spec.service.kind = manifest_ ? ServiceSpec::Kind::endpoints : ServiceSpec::Kind::none;
   if (dcs.kind == DcsSpec::Kind::kubernetes) {
     assign(dcs.api_servers, reader.optional("api_servers").integer(1, 100));
+    constexpr std::array<std::string_view, 6> of_etcd = {
+        "version", "heartbeat_interval", "pre_vote", "election_timeout", "members", "leader"};
+    for (const std::string_view key : of_etcd) {
+      if (reader.has(key)) reader.optional(key).warning("without effect: a setting of etcd");
+    }
     return;
   }
   constexpr std::array<std::pair<std::string_view, models::EtcdVersion>, 3> versions = {
@@ -100,6 +105,11 @@ void SystemLoader::read_service(const Value& value, SystemSpec& spec) {
     context_.record("service.kind", kind.place(), "kind");
   }
   assign(spec.service.name, reader.optional("name").text());
+  const Value ttl = reader.optional("ttl");
+  if (assign(spec.service.ttl, ttl.duration())) context_.record("service.ttl", ttl.place(), "ttl");
+  if (ttl.exists() && spec.service.kind != ServiceSpec::Kind::dns) {
+    ttl.warning("without effect: only a service of kind dns has a record");
+  }
 }
 
 void SystemLoader::read_balancer(const Value& value, SystemSpec& spec) {
@@ -203,9 +213,6 @@ void SystemLoader::resolve_databases(SystemSpec& spec) {
       context_.diagnostics.error(database.place, path,
                                  in_quotes(host) + " is neither the service nor a member", hint);
     }
-  }
-  if (!spec.pooler->databases.empty() && spec.pooler->databases.front().target == Whom::haproxy) {
-    spec.pooler->target = PoolerSpec::Target::haproxy;
   }
 }
 

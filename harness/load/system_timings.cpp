@@ -122,6 +122,19 @@ void SystemLoader::read_kubernetes(const Value& value, SystemSpec& spec) {
           .with_source("estimate: watch, kubelet and CRI call, about 0.1 s in all");
   kubernetes.kill_delay = Distribution::uniform(sim::Duration(0ms), sim::Duration(200ms))
                               .with_source("estimate: containerd's SIGKILL after the deadline");
+  kubernetes.sandbox_teardown =
+      Distribution::uniform(sim::Duration(100ms), sim::Duration(500ms))
+          .with_source("assumption: StopPodSandbox, the CNI's DEL: some tenths of a second");
+  kubernetes.entrypoint =
+      Distribution::uniform(sim::Duration(1s), sim::Duration(4s))
+          .with_source(
+              "estimate: spilo's launch.sh and configure_spilo.py, which asks the metadata "
+              "service with a time-out of 2 s, then runit");
+  kubernetes.role_callback =
+      Distribution::uniform(sim::Duration(200ms), sim::Duration(600ms))
+          .with_source(
+              "estimate: start of Python; spilo's on_role_change.sh runs callback_role.py "
+              "first and waits for the end of recovery after it");
   kubernetes.pod_recreation =
       Distribution::uniform(sim::Duration(3s), sim::Duration(45s))
           .with_source("assumption up to the 40 s of the drill log of 2025-10-09");
@@ -145,7 +158,10 @@ void SystemLoader::read_kubernetes(const Value& value, SystemSpec& spec) {
   };
   delay("sigterm_delay", kubernetes.sigterm_delay);
   delay("kill_delay", kubernetes.kill_delay);
+  delay("sandbox_teardown", kubernetes.sandbox_teardown);
   delay("pod_recreation", kubernetes.pod_recreation);
+  delay("entrypoint", kubernetes.entrypoint);
+  delay("role_callback", kubernetes.role_callback);
   delay("volume_attach", kubernetes.volume_attach);
   delay("node_boot", kubernetes.node_boot);
 }

@@ -358,4 +358,33 @@ inline double s(Duration d) {
   return sim::seconds(d);
 }
 
+inline ClusterOptions seeded(std::uint64_t seed, bool synchronous = false) {
+  ClusterOptions options;
+  options.seed = seed;
+  options.patroni.synchronous_mode = synchronous;
+  options.patroni.use_pg_rewind = true;
+  return options;
+}
+
+// One cycle, the lock, the promote command, promotion by PostgreSQL including the slow ones.
+constexpr Duration race_and_promotion_min = 100ms;
+constexpr Duration race_and_promotion_max = 2s;
+
+inline sim::Task<> ask(sim::Group& group, RestListener& to, RestRequest what, int* status) {
+  const auto reply = co_await sim::call(group, to, what, 60s);
+  *status = reply ? reply->status : -1;
+}
+
+/// patronictl switchover from member 0, with a minute to settle; the HTTP status of the answer.
+inline int switch_over(Cluster& c, MemberId target) {
+  RestRequest request;
+  request.path = RestPath::switchover;
+  request.leader = 0;
+  request.candidate = target;
+  int status = 0;
+  c.clients->spawn(ask(*c.clients, c.patroni(0).rest(), request, &status));
+  c.run(60s);
+  return status;
+}
+
 }  // namespace predrill::models::fixture

@@ -8,18 +8,6 @@ namespace {
 
 namespace kinds = patroni_kinds;
 
-ClusterOptions seeded(std::uint64_t seed, bool synchronous = false) {
-  ClusterOptions options;
-  options.seed = seed;
-  options.patroni.synchronous_mode = synchronous;
-  options.patroni.use_pg_rewind = true;
-  return options;
-}
-
-// One cycle, the lock, the promote command, promotion by PostgreSQL including the slow ones.
-constexpr Duration race_and_promotion_min = 100ms;
-constexpr Duration race_and_promotion_max = 2s;
-
 }  // namespace
 
 TEST_CASE("patroni: a quiet cluster stays quiet", "[patroni]") {
@@ -524,20 +512,8 @@ TEST_CASE("patroni: a switchover takes 2 to 5 s and needs no rewind", "[patroni]
     const MemberId target =
         synchronous ? (c.sync_standbys() == only(1) ? MemberId{1} : MemberId{2}) : MemberId{2};
     const Timeline timeline = c.postgres(0).timeline();
-    RestRequest request;
-    request.path = RestPath::switchover;
-    request.leader = 0;
-    request.candidate = target;
     const Time fault = c.now();
-    struct Ask {
-      static sim::Task<> run(sim::Group& group, RestListener& to, RestRequest what, int* status) {
-        const auto reply = co_await sim::call(group, to, what, 60s);
-        *status = reply ? reply->status : -1;
-      }
-    };
-    int status = 0;
-    c.clients->spawn(Ask::run(*c.clients, c.patroni(0).rest(), request, &status));
-    c.run(60s);
+    const int status = switch_over(c, target);
     INFO("seed " << seed << "\n" << c.text);
     CHECK(status == 200);
     CHECK(c.leader() == target);

@@ -101,13 +101,6 @@ struct Paths {
   std::vector<std::unique_ptr<Prober>> probers;
 };
 
-ClusterOptions seeded(std::uint64_t seed) {
-  ClusterOptions options;
-  options.seed = seed;
-  options.patroni.use_pg_rewind = true;
-  return options;
-}
-
 }  // namespace
 
 TEST_CASE("routing: a dead node, seen by three paths", "[routing]") {

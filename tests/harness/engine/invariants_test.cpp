@@ -249,7 +249,7 @@ TEST_CASE("patroni_kill: a supervisor that is in time lets nothing happen", "[en
         CHECK(outcome.broken.empty());
         CHECK(outcome.measures.find_path("database")->measures.rto == 0ns);
         CHECK(outcome.measures.new_primary.empty());
-        const Duration back = milestone(outcome, "old_primary_started");
+        const Duration back = milestone(outcome, "patroni_started");
         CHECK(back >= (at_once ? 0s : 1s));
         CHECK(back <= (at_once ? 1s : 15s));
       }

@@ -30,7 +30,7 @@ class RandomFaults {
       fault.on.name = system_.members[draws.below(system_.members.size())].name;
     }
     if (fault.kind == FaultKind::packet_loss) fault.probability = 0.05 + 0.6 * draws.unit();
-    if (fault.kind == FaultKind::clock_jump) fault.jump = draws.uniform(0s, 120s);
+    if (fault.kind == FaultKind::clock_jump) fault.jump = draws.uniform(-120s, 120s);
     const bool slows = fault.kind == FaultKind::latency || fault.kind == FaultKind::dcs_slow;
     if (slows) fault.extra = sim::Distribution::constant(draws.uniform(1ms, 12s));
     if (fault.kind == FaultKind::partition) {

@@ -73,7 +73,7 @@ TEST_CASE("example: DCS, service, pooler, load", "[load]") {
   REQUIRE(system.dcs.members.size() == 3);
   CHECK(system.dcs.members[system.dcs.leader].first == "etcd-prod-0");
   CHECK(system.dcs.members[system.dcs.leader].second == "us-east-1a");
-  CHECK(system.service.kind == ServiceSpec::Kind::pod_labels);
+  CHECK(system.service.kind == ServiceSpec::Kind::endpoints);
   REQUIRE(system.pooler.has_value());
   const models::PgbouncerConfig& pooler = system.pooler->config;
   CHECK(pooler.pool_mode == models::PoolMode::transaction);
@@ -83,7 +83,7 @@ TEST_CASE("example: DCS, service, pooler, load", "[load]") {
   CHECK(pooler.dns_max_ttl == 15s);
   REQUIRE(pooler.databases.size() == 1);
   CHECK(system.pooler->databases[0].target == PoolerDatabase::Target::service);
-  CHECK(system.pooler->target == PoolerSpec::Target::service);
+  CHECK(system.pooler->databases.front().target == PoolerDatabase::Target::service);
   CHECK(system.workload.transactions_per_second == 4200);
   CHECK(system.workload.read_share == 0.85);
   CHECK(system.workload.wal_bytes_per_second == Approx(536870.9).margin(0.1));

@@ -66,9 +66,17 @@ TEST_CASE("scenario: faults and their keys", "[load]") {
   fault = folder.fault(R"({"at": "1s", "inject": "dcs_slow", "delay": {"exponential": "1s"}})");
   CHECK(fault.extra.mean() == 1e9);
 
-  fault = folder.fault(R"({"after": "promotion_started", "inject": "dcs_leader_kill"})");
-  CHECK(fault.at.after == "promotion_started");
-  CHECK(fault.at.delay.max() == 0);
+  const std::string tied = R"({"after": "promotion_started", "inject": "dcs_leader_kill"})";
+  CHECK_FALSE(folder.read(tied).has_value());
+  CHECK_THAT(folder.said, Catch::Contains("every fault waits for an event"));
+  const auto both = folder.read(R"({"at": "1s", "inject": "node_loss"}, )" + tied);
+  REQUIRE(both.has_value());
+  CHECK(both->faults[1].at.after == "promotion_started");
+  CHECK(both->faults[1].at.delay.max() == 0);
+
+  fault = folder.fault(R"({"at": "1s", "inject": "patroni_kill", "restart": "3s"})");
+  REQUIRE(fault.restart.has_value());
+  CHECK(fault.restart->mean() == 3e9);
 }
 
 TEST_CASE("scenario: kubectl's grace period", "[load]") {
