@@ -120,7 +120,7 @@ build() {
   return $status
 }
 
-# Fetches the chart library of the HTML report into build/npm, in the versions and with the checksums
+# Fetches the chart library of the HTML report into build/npm, in the versions and with the sums
 # of harness/report/web/package-lock.json; with --include=dev also what its test needs, with
 # --omit=dev that alone. Once is enough. False without npm.
 charts=$root/build/npm/node_modules/echarts/dist/echarts.min.js
@@ -131,6 +131,6 @@ fetch_charts() {
   command -v npm >/dev/null || return 1
   mkdir -p "$npm"
   cp "$web"/package{,-lock}.json "$npm/"
-  (cd "$npm" && npm ci "$1" --ignore-scripts --no-audit --no-fund) >"$root/build/npm.log" 2>&1 \
-    </dev/null
+  (cd "$npm" && npm ci "$1" --ignore-scripts --no-audit --no-fund) \
+    >"$root/build/npm.log" 2>&1 </dev/null
 }

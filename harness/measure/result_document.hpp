@@ -73,11 +73,11 @@ struct ResultDocument {
   std::string command;  // "run", "rehearse", "gate", "what-if"
   std::string version;
   std::string system;
-  std::uint64_t seed = 0;   // of the first run
-  std::string reproduce{};  // the command that gives this document again; may be empty
+  std::uint64_t seed = 0;  // of the first run
   std::vector<ResultEntry> results;
   std::vector<TimelineEntry> timeline;  // single runs
   std::optional<WhatIfPart> what_if{};
+  std::string reproduce{};  // the command that gives this document again; may be empty
 };
 
 /// The document, indented, ended by a line feed. Text that is not UTF-8 is replaced by U+FFFD.

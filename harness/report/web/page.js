@@ -49,7 +49,7 @@
   let printing = false;
   const axis = (c, name, more = {}) => ({
     name, nameLocation: "middle", nameGap: 28, nameTextStyle: { color: c.dim },
-    axisLabel: { color: c.dim, hideOverlap: true }, axisLine: { lineStyle: { color: c.line } },
+    axisLabel: { color: c.dim, hideOverlap: true, showMaxLabel: more.type === "value" && more.max !== undefined ? false : null }, axisLine: { lineStyle: { color: c.line } },
     axisTick: { lineStyle: { color: c.line } }, splitLine: { lineStyle: { color: c.line, opacity: 0.5 } }, ...more });
   const chart = (parent, label, option, height) => {
     const element = add(parent, "div", { class: "chart", role: "img", "aria-label": label });
@@ -346,7 +346,7 @@
     const list = add(parent, "ul");
     for (const reason of g.reasons) add(list, "li", {}, reason);
     if (g.stage) add(list, "li", {}, `stage: ${words(g.stage)}`);
-    if (g.key) add(list, "li", {}, `${g.key.file}${g.key.line ? ":" + g.key.line : ""} ${g.key.key}: ${g.key.before} → ${g.key.after}`);
+    if (g.key) add(list, "li", {}, `${g.key.file}${g.key.line ? ":" + g.key.line : ""} ${g.key.key}: ${g.key.before ?? "(not set)"} → ${g.key.after ?? "(removed)"}`);
     if (!list.childElementCount) list.remove();
   };
 
