@@ -42,7 +42,9 @@ struct RecoveryCase {
   models::RepackConfig repack;
   sim::Distribution deploy;  // infrastructure that has to exist before a restore
   sim::Duration archive_timeout{};
-  sim::Distribution archive_command = sim::Distribution::constant(std::chrono::seconds(1));
+  sim::Distribution archive_command =
+      sim::Distribution::uniform(std::chrono::milliseconds(200), std::chrono::milliseconds(400))
+          .with_source("model: 16 MiB at 40 to 80 MB/s, one process");
   sim::Distribution after;             // abandon, roll_back
   sim::Distribution cut_over;          // roll_back: name, caches, reconnects
   sim::Distribution long_transaction;  // repack: a statement that runs when the swap comes
