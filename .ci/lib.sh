@@ -66,12 +66,43 @@ install_packages() {
     -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600)
   # A failed update is not the end: the lists may be there already.
   "${apt[@]}" update </dev/null >"$log" 2>&1 || say "apt-get update failed, trying without it"
+  if [[ " $* " == *' live '* ]]; then forbid_services; fi
   if ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >>"$log" 2>&1; then
     cat "$log" >&2
     rm -f "$log"
+    allow_services
     give_up "the packages could not be installed (see above): ${missing[*]}"
   fi
+  allow_services
   rm -f "$log"
+}
+
+# Packages of servers start them, now and at each boot; a lab has processes of its own. Whatever is
+# put in place for that is gone afterwards. Both use $as_root and $missing of install_packages.
+policy=/usr/sbin/policy-rc.d no_main=/etc/postgresql-common/createcluster.d/predrill.conf
+forbidden=()
+forbid_services() {
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+    forbidden+=("$policy")
+  fi
+  "${as_root[@]}" mkdir -p "${no_main%/*}"
+  printf 'create_main_cluster = false\n' | "${as_root[@]}" tee "$no_main" >/dev/null
+  forbidden+=("$no_main")
+}
+allow_services() {
+  ((${#forbidden[@]})) || return 0
+  "${as_root[@]}" rm -f "${forbidden[@]}"
+  forbidden=()
+  local name
+  command -v systemctl >/dev/null || return 0
+  for name in "${missing[@]}"; do
+    case $name in
+      etcd-server | haproxy | pgbouncer | patroni)
+        "${as_root[@]}" systemctl disable -q "${name%-server}" 2>/dev/null || true ;;
+    esac
+  done
 }
 
 # Lets one process at a time configure and build; the others wait. The lock goes with the process.

@@ -182,6 +182,61 @@ void add_report(CLI::App& app, ReportCommand& report, int& status) {
   command->callback([&report, &status] { status = command_report(report); });
 }
 
+void add_lab(CLI::App& app, LabCommand& lab, int& status) {
+  CLI::App* lab_app = app.add_subcommand(
+      "lab",
+      "a real cluster on this machine: Patroni, etcd, HAProxy, PgBouncer, each in a network "
+      "namespace");
+  lab_app->add_option("ACTION", lab.action, "up, status or down")
+      ->required()
+      ->check(CLI::IsMember({"up", "status", "down"}));
+  lab_app->add_option("--name", lab.name, "of the lab; several can run side by side")
+      ->capture_default_str();
+  lab_app->add_option("--config", lab.config,
+                      "the system file, as for the simulator (default: scenarios/lab)");
+  lab_app->add_option("--set", lab.settings, "path=value: change a setting, e.g. patroni.ttl=20")
+      ->allow_extra_args(false);
+  lab_app->callback([&] { status = command_lab(lab); });
+}
+
+void add_drill(CLI::App& app, DrillCommand& drill, int& status) {
+  CLI::App* drill_app = app.add_subcommand(
+      "drill", "the same fault in a real cluster: predicted before, measured, laid side by side");
+  drill_app->add_option("SCENARIO", drill.scenario, "a scenario file with one fault");
+  drill_app
+      ->add_option("--on", drill.target,
+                   "where: lab, patroni:URL, kubernetes:NAMESPACE/CLUSTER, "
+                   "aws:DB-CLUSTER, command:HOOKS.json")
+      ->capture_default_str();
+  drill_app->add_option("--name", drill.name, "of the lab")->capture_default_str();
+  drill_app->add_option("--repeat", drill.repeat, "how often")->check(CLI::PositiveNumber);
+  drill_app->add_flag("--execute", drill.execute, "do it; without it, only a lab is touched");
+  drill_app->add_flag("--dry-run", drill.dry_run, "say what would be done");
+  drill_app->add_flag("--recover", drill.recover, "mend what an interrupted drill left");
+  drill_app->add_option("--confirm", drill.confirm, "the target's name, typed, if it is no lab");
+  drill_app->add_option("--out", drill.out, "folder for predictions, journals and drills.jsonl");
+  add_common(*drill_app, drill.common);
+  drill_app->callback([&] { status = command_drill(drill); });
+}
+
+void add_compare(CLI::App& app, CompareCommand& compare, CompareCommand& calibrate, int& status) {
+  CLI::App* compare_app =
+      app.add_subcommand("compare", "measured drills against the simulator's prediction");
+  compare_app->add_option("DRILLS", compare.files, "drills.jsonl of measured drills")->required();
+  compare_app->add_flag("--stages", compare.stages, "each stage of the RTO, too");
+  add_common(*compare_app, compare.common);
+  compare_app->callback([&] { status = command_compare(compare); });
+
+  CLI::App* calibrate_app = app.add_subcommand(
+      "calibrate", "fit delays that no configuration fixes to half of the drills, check the other");
+  calibrate_app->add_option("DRILLS", calibrate.files, "drills.jsonl of measured drills")
+      ->required();
+  calibrate_app->add_option("--out", calibrate.out,
+                            "the file to write, for \"files\": {\"calibration\": ...}");
+  add_common(*calibrate_app, calibrate.common);
+  calibrate_app->callback([&] { status = command_calibrate(calibrate); });
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   CLI::App app(description, "predrill");
   app.footer(examples);
@@ -258,6 +313,13 @@ int parse_and_run(int argc, const char* const* argv) {
 
   ReportCommand report;
   add_report(app, report, status);
+  LabCommand lab;
+  add_lab(app, lab, status);
+  DrillCommand drill;
+  add_drill(app, drill, status);
+  CompareCommand compare;
+  CompareCommand calibrate;
+  add_compare(app, compare, calibrate, status);
 
   std::vector<std::string> files;
   CLI::App* validate_app =

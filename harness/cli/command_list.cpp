@@ -68,7 +68,8 @@ std::string list_models(const TextStyle& style, const std::string&) {
   return list_of(Topic::model, Topic::model, table, style);
 }
 
-// The folder of scenarios: here, or in the tree or installation that the program belongs to.
+}  // namespace
+
 std::string find_scenario_folder() {
   std::error_code error;
   if (fs::is_directory("scenarios", error)) return "scenarios";
@@ -82,6 +83,8 @@ std::string find_scenario_folder() {
   }
   return "";
 }
+
+namespace {
 
 std::string list_scenario_files(const TextStyle& style, const std::string& folder) {
   if (folder.empty()) return "There is no folder \"scenarios\" here or beside the program.\n";

@@ -98,6 +98,37 @@ struct ReportCommand {
   std::string charts;  // file of Apache ECharts, if not the built-in one
 };
 
+struct LabCommand {
+  std::string action;  // up, status, down
+  std::string name = "lab";
+  std::string config;  // system file; empty: scenarios/lab/system.json
+  std::vector<std::string> settings;
+};
+
+struct DrillCommand {
+  CommonOptions common;
+  std::string scenario;
+  std::string target = "lab";  // --on
+  std::string name = "lab";
+  std::size_t repeat = 1;
+  bool execute = false;  // targets other than a lab: do it
+  bool dry_run = false;  // a lab: do not
+  bool recover = false;
+  std::string confirm;
+  std::string out;  // folder for journals and records
+};
+
+struct CompareCommand {
+  CommonOptions common;
+  std::vector<std::string> files;  // records of drills
+  bool stages = false;
+  std::string out;  // calibrate: the file to write
+};
+
+int command_calibrate(const CompareCommand& command);
+int command_compare(const CompareCommand& command);
+int command_lab(const LabCommand& command);
+int command_drill(const DrillCommand& command);
 int command_run(const RunCommand& command);
 /// `run` for a scenario that is a runbook.
 int command_runbook(const RunCommand& command);

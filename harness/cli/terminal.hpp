@@ -15,6 +15,10 @@ TextStyle style_of_output();
 /// Prints what was found on standard error. True if the input can be used.
 bool report(const Diagnostics& diagnostics);
 
+/// The folder of scenarios: here, or in the tree or installation that the program belongs to; empty
+/// if there is none.
+std::string find_scenario_folder();
+
 /// False, with a sentence on standard error, for a system that can be read but not yet simulated.
 bool can_simulate(const SystemSpec& system);
 

@@ -1,14 +1,13 @@
 #include "harness/engine/run.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "harness/engine/faults.hpp"
 #include "harness/engine/invariant_watch.hpp"
 #include "harness/engine/world.hpp"
 #include "harness/kinds/system_kind.hpp"
-#include "harness/load/fault_forms.hpp"
+#include "harness/measure/milestones.hpp"
 
 namespace predrill::harness {
 
@@ -36,69 +35,15 @@ class Collector : public sim::TraceSink {
   const FaultInjector& injector_;
 };
 
-bool is(const sim::Record& record, std::string_view kind) {
-  return record.kind->name == kind;
-}
-
-// What ends which stage. The first that happens counts for detection, the last before the recovery
-// for the others: what was tried in vain belongs to the stage that finally succeeded.
-struct StageKind {
-  std::string_view kind;
-  Duration Milestones::*milestone;
-};
-constexpr std::array<StageKind, 15> stage_kinds = {{
-    {"patroni.leader_gone", &Milestones::detected},
-    {"patroni.crashed", &Milestones::detected},
-    {"dcs.leader_key_deleted", &Milestones::detected},
-    {"dcs.leader_key_expired", &Milestones::detected},
-    {"postgres.backend_crashed", &Milestones::detected},
-    {"patroni.dcs_error", &Milestones::detected},
-    {"patroni.sync_lost", &Milestones::detected},
-    {"patroni.switchover", &Milestones::detected},
-    {"dcs.leader_key_created", &Milestones::elected},
-    {"patroni.acquired", &Milestones::elected},
-    {"patroni.promoting_had_lock", &Milestones::elected},
-    {"patroni.starting_primary", &Milestones::elected},
-    {"postgres.promotion_finished", &Milestones::writable},
-    {"postgres.ready", &Milestones::writable},
-    {"kubernetes.rules_changed", &Milestones::routed},
-}};
-
-Milestones milestones_of(const std::vector<sim::Record>& records, Time fault, Duration rto) {
-  Milestones m;
-  m.fault = since_start(fault);
-  const Time end = fault + rto;
+// As the measures want to have them.
+std::vector<TimedEvent> events_of(const sim::Trace& trace,
+                                  const std::vector<sim::Record>& records) {
+  std::vector<TimedEvent> events;
+  events.reserve(records.size());
   for (const sim::Record& record : records) {
-    if (record.at > end) break;
-    for (const StageKind& stage : stage_kinds) {
-      if (!is(record, stage.kind)) continue;
-      Duration& at = m.*stage.milestone;
-      const bool first_counts = stage.milestone == &Milestones::detected;
-      if (!first_counts || at == sim::forever) at = since_start(record.at);
-    }
-    const bool routed_or_direct = m.writable != sim::forever;
-    if (is(record, "pgbouncer.server_connected") && routed_or_direct &&
-        (m.reconnected == sim::forever || m.reconnected < std::max(m.writable, m.routed))) {
-      m.reconnected = since_start(record.at);
-    }
+    events.push_back({since_start(record.at), record.kind->name, trace.entity_name(record.entity)});
   }
-  return m;
-}
-
-// The first occurrence of each milestone after the fault.
-std::vector<NamedTime> named_milestones(const sim::Trace& trace,
-                                        const std::vector<sim::Record>& records, Time fault,
-                                        std::string_view old_primary) {
-  std::vector<NamedTime> found;
-  for (const Milestone& milestone : milestones()) {
-    const auto first = std::find_if(records.begin(), records.end(), [&](const sim::Record& r) {
-      return is(r, milestone.kind) &&
-             (!milestone.of_old_primary ||
-              trace.entity_name(r.entity).find(old_primary) != std::string::npos);
-    });
-    if (first != records.end()) found.push_back({std::string(milestone.name), first->at - fault});
-  }
-  return found;
+  return events;
 }
 
 // Outages of the background load: times without an acknowledged write, from the ledger. Exact, and
@@ -147,7 +92,7 @@ void measure_loss(RunMeasures& run, World& world, Time fault) {
 }
 
 void measure(RunOutcome& outcome, World& world, const ScenarioSpec& scenario, Time fault,
-             MemberId old_primary, const std::vector<sim::Record>& records) {
+             MemberId old_primary, const std::vector<TimedEvent>& events) {
   RunMeasures& run = outcome.measures;
   const Time until = world.sim().now();
   models::Journal& journal = outcome.journal;
@@ -163,7 +108,7 @@ void measure(RunOutcome& outcome, World& world, const ScenarioSpec& scenario, Ti
   run.paths.push_back({"database", database_outage(world, fault, until), {}});
   const PathRun* judged = run.find_path(scenario.path);
   const Duration rto = (judged != nullptr ? *judged : run.paths.back()).measures.rto;
-  run.stages_of_path = cut(milestones_of(records, fault, rto), rto);
+  run.stages_of_path = cut(milestones_of(events, since_start(fault), rto), rto);
   const MemberId leader = world.leader();
   if (leader != old_primary && leader != models::nobody) {
     run.new_primary = scenario.system.members[leader].name;
@@ -217,10 +162,11 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   run.violations = watch.violations();
   outcome.broken = watch.checker().violations();
 
-  run.milestones = named_milestones(sim.trace(), collector.records, fault, outcome.old_primary);
+  const std::vector<TimedEvent> events = events_of(sim.trace(), collector.records);
+  run.milestones = named_milestones(events, since_start(fault), outcome.old_primary);
   run.key_released = std::any_of(run.milestones.begin(), run.milestones.end(),
                                  [](const NamedTime& m) { return m.name == "key_released"; });
-  measure(outcome, world, scenario, fault, old_primary, collector.records);
+  measure(outcome, world, scenario, fault, old_primary, events);
   if (options.timeline) {
     for (const sim::Record& record : collector.records) {
       outcome.timeline.push_back({record.at - fault, sim.trace().entity_name(record.entity),

@@ -117,7 +117,7 @@ constexpr std::array<RoleName, 13> roles = {{{Role::named, ""},
                                              {Role::everyone_else, "everyone_else"}}};
 
 constexpr bool of_old_primary = true;
-constexpr std::array<Milestone, 26> all_milestones = {{
+constexpr std::array<Milestone, 27> all_milestones = {{
     {"fault", "fault.injected", "the fault strikes"},
     {"sigterm", "patroni.sigterm", "Patroni is told to stop", of_old_primary},
     {"fast_stop", "postgres.fast_stop", "PostgreSQL is told to stop; sessions end with 57P01",
@@ -138,6 +138,7 @@ constexpr std::array<Milestone, 26> all_milestones = {{
      "the new primary accepts writes on a new timeline"},
     {"service_switched", "kubernetes.rules_changed",
      "kube-proxy sends new connections to the new primary"},
+    {"router_up", "haproxy.server_up", "HAProxy sends connections to a server again"},
     {"pooler_connected", "pgbouncer.server_connected", "PgBouncer logs in to a server"},
     {"pooler_recovered", "pgbouncer.login_works", "PgBouncer's logins work again"},
     {"patroni_started", "patroni.started", "Patroni runs again on the old primary", of_old_primary},

@@ -46,6 +46,8 @@ void SystemLoader::gather_files(const std::filesystem::path& folder) {
   patroni_file_ = gather_file(folder, "patroni", Format::yaml);
   pgbouncer_file_ = gather_file(folder, "pgbouncer", Format::ini);
   haproxy_file_ = gather_file(folder, "haproxy", Format::haproxy);
+  calibration_file_ = gather_file(folder, "calibration", Format::json);
+  if (calibration_file_) gather_calibration(calibration_file_->root());
   if (manifest_file_) manifest_ = find_zalando_manifest(*manifest_file_, context_);
   if (manifest_) {
     manifest_spec_ = *manifest_->spec;
@@ -78,6 +80,25 @@ void SystemLoader::gather_files(const std::filesystem::path& folder) {
   overlay("pgbouncer", pgbouncer_);
   overlay("haproxy", haproxy_);
   map_member(patroni_, "watchdog");
+}
+
+// Measured timings lie below those that stand in system.json itself.
+void SystemLoader::gather_calibration(const Node& calibration) {
+  const Node* measured = calibration.find("timings");
+  if (measured == nullptr || !measured->is_map()) {
+    context_.diagnostics.error(calibration.place, "timings",
+                               "a calibration has measured timings, a map");
+    return;
+  }
+  Node& own = map_member(system_->root(), "timings");
+  for (const Member& section : measured->members) {
+    if (!section.value.is_map()) continue;
+    Node& wins = map_member(own, section.key);
+    if (!wins.is_map()) continue;  // an error that is reported where it is read
+    for (const Member& timing : section.value.members) {
+      if (wins.find(timing.key) == nullptr) wins.members.push_back(timing);
+    }
+  }
 }
 
 std::optional<Document> SystemLoader::gather_file(const std::filesystem::path& folder,
@@ -164,7 +185,8 @@ SystemSpec SystemLoader::interpret() {
   const Value files = root.optional("files");
   if (files.exists()) {
     Reader reader(files);
-    for (const std::string_view key : {"manifest", "patroni", "pgbouncer", "haproxy"}) {
+    for (const std::string_view key :
+         {"manifest", "patroni", "pgbouncer", "haproxy", "calibration"}) {
       reader.optional(key).text();
     }
   }

@@ -33,6 +33,7 @@ class SystemLoader {
   const std::vector<std::string>& zones() const { return zones_; }
 
  private:
+  void gather_calibration(const Node& calibration);
   void gather_files(const std::filesystem::path& folder);
   std::optional<Document> gather_file(const std::filesystem::path& folder, std::string_view key,
                                       Format format);
@@ -58,7 +59,8 @@ class SystemLoader {
 
   LoadContext context_;
   const SystemKind* kind_ = nullptr;  // null: a Patroni cluster
-  std::optional<Document> system_, manifest_file_, patroni_file_, pgbouncer_file_, haproxy_file_;
+  std::optional<Document> system_, manifest_file_, patroni_file_, pgbouncer_file_, haproxy_file_,
+      calibration_file_;
   std::optional<ZalandoManifest> manifest_;
   Node manifest_spec_;
   Node patroni_, postgresql_, pgbouncer_, databases_, haproxy_;

@@ -1,0 +1,42 @@
+#include <cstdio>
+#include <string>
+
+#include "harness/cli/cli.hpp"
+#include "harness/cli/options.hpp"
+#include "harness/cli/output_files.hpp"
+#include "harness/cli/terminal.hpp"
+#include "harness/live/calibrate.hpp"
+
+namespace predrill::harness {
+
+int command_calibrate(const CompareCommand& command) {
+  std::vector<std::string> problems;
+  const auto records = live::read_records(command.files, problems);
+  for (const std::string& problem : problems) {
+    std::fprintf(stderr, "predrill: %s\n", problem.c_str());
+  }
+  if (!problems.empty()) return exit_usage;
+  live::CompareOptions options;
+  options.seed = command.common.seed;
+  options.jobs = command.common.jobs;
+  if (command.common.runs != 0) options.runs = command.common.runs;
+  options.settings = command.common.settings;
+  options.stop = &interrupted();
+  const live::Calibration calibration = calibrate(records, options);
+  const std::string json = calibration_json(calibration, records, command.files);
+  if (!command.out.empty() && !interrupted()) {
+    OutputFiles files;
+    files.add(command.out, json);
+    if (const auto problem = files.write()) {
+      std::fprintf(stderr, "predrill: %s\n", problem->c_str());
+      return exit_internal;
+    }
+  }
+  const std::string text =
+      command.common.json() ? json : calibration_text(calibration, style_of_output());
+  std::fputs(text.c_str(), stdout);
+  if (interrupted()) return exit_interrupted;
+  return calibration.delays.empty() ? exit_undecided : exit_met;
+}
+
+}  // namespace predrill::harness

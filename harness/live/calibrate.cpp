@@ -1,0 +1,175 @@
+#include "harness/live/calibrate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "harness/report/number.hpp"
+#include "sim/sample.hpp"
+
+namespace predrill::harness::live {
+
+using Json = nlohmann::ordered_json;
+using sim::Sample;
+
+namespace {
+
+// Fewer say too little about a tail to be written down.
+constexpr std::size_t enough = 8;
+
+struct Delay {
+  std::string_view section;
+  std::string_view key;
+  std::string_view from;  // milestones
+  std::string_view to;
+  std::string_view meaning;
+};
+constexpr std::array<Delay, 2> delays = {{
+    {"postgresql", "promotion", "promotion_started", "promotion_finished",
+     "promote request until \"ready to accept connections\""},
+    {"patroni", "promote_command", "key_acquired", "promotion_started",
+     "leader key taken until the promote request"},
+}};
+
+std::optional<std::int64_t> milestone(const DrillRecord& record, std::string_view name) {
+  for (const NamedTime& one : record.measures.milestones) {
+    if (one.name == name) return one.at.count();
+  }
+  return std::nullopt;
+}
+
+std::vector<std::int64_t> measured(const std::vector<DrillRecord>& records, const Delay& delay) {
+  std::vector<std::int64_t> values;
+  for (const DrillRecord& record : records) {
+    const auto from = milestone(record, delay.from);
+    const auto to = milestone(record, delay.to);
+    // Out of order: they belong to two different attempts.
+    if (record.valid() && from && to && *to >= *from) values.push_back(*to - *from);
+  }
+  return values;
+}
+
+std::string milliseconds_text(std::int64_t nanoseconds) {
+  return seconds_text(nanoseconds * 1000, 1) + "ms";
+}
+
+std::string as_duration(std::int64_t nanoseconds) {
+  return std::to_string((nanoseconds + 500) / 1000) + "us";
+}
+
+// Quantiles as the loader reads them; the extremes are the smallest and the largest value.
+Json distribution(const FittedDelay& delay) {
+  const Sample sample(delay.values);
+  Json json;
+  for (const auto& [name, p] : {std::pair{"p0", 0.0},
+                                {"p25", 0.25},
+                                {"p50", 0.5},
+                                {"p75", 0.75},
+                                {"p90", 0.9},
+                                {"p100", 1.0}}) {
+    json["quantiles"][name] = as_duration(*sample.quantile(p));
+  }
+  json["source"] = "measured: " + delay.meaning + ", " + std::to_string(sample.size()) + " drills";
+  return json;
+}
+
+sim::Distribution fitted(const FittedDelay& delay) {
+  std::vector<sim::Duration> values;
+  for (const std::int64_t value : delay.values) values.emplace_back(value);
+  return sim::Distribution::empirical(values).with_source("fitted to half of the drills");
+}
+
+void apply(const Calibration& calibration, SystemSpec& system) {
+  for (const FittedDelay& delay : calibration.delays) {
+    if (delay.key == "promotion") system.postgres_timings.promotion = fitted(delay);
+    if (delay.key == "promote_command") system.patroni_timings.promote_command = fitted(delay);
+  }
+}
+
+void fit(const std::vector<DrillRecord>& records, Calibration& calibration) {
+  calibration.drills = records.size();
+  for (const Delay& delay : delays) {
+    std::vector<std::int64_t> values = measured(records, delay);
+    const std::string name = std::string(delay.section) + "." + std::string(delay.key);
+    if (values.size() < enough) {
+      calibration.too_few.push_back(name + ": " + std::to_string(values.size()) + " drills");
+      continue;
+    }
+    calibration.delays.push_back({std::string(delay.section), std::string(delay.key),
+                                  std::string(delay.meaning), std::move(values)});
+  }
+}
+
+}  // namespace
+
+Calibration calibrate(const std::vector<DrillRecord>& records, const CompareOptions& options) {
+  std::map<std::pair<std::string, std::vector<std::string>>, std::size_t> count;
+  std::vector<DrillRecord> first;
+  std::vector<DrillRecord> second;
+  for (const DrillRecord& record : records) {
+    const std::size_t turn = count[{record.scenario, record.settings}]++;
+    (turn % 2 == 0 ? first : second).push_back(record);
+  }
+  Calibration calibration;
+  fit(first, calibration);
+  calibration.before = compare(second, options);
+  CompareOptions with = options;
+  with.adjust = [&calibration](SystemSpec& system) { apply(calibration, system); };
+  calibration.after = compare(second, with);
+  return calibration;
+}
+
+std::string calibration_json(const Calibration& calibration,
+                             const std::vector<DrillRecord>& records,
+                             const std::vector<std::string>& files) {
+  Json json;
+  json["format"] = "predrill.calibration/1";
+  Json& provenance = json["provenance"];
+  provenance["drills"] = calibration.drills;
+  provenance["of"] = records.size();
+  provenance["files"] = files;
+  if (!records.empty()) {
+    provenance["from"] = records.front().started;
+    provenance["until"] = records.back().started;
+    provenance["software"] = records.front().software;
+    provenance["machine"] = records.front().machine;
+  }
+  json["timings"] = Json::object();
+  for (const FittedDelay& delay : calibration.delays) {
+    json["timings"][delay.section][delay.key] = distribution(delay);
+  }
+  return json.dump(2) + "\n";
+}
+
+std::string calibration_text(const Calibration& calibration, const TextStyle& style) {
+  constexpr auto right = Table::Align::right;
+  Table table({{"timing"},
+               {"n", right},
+               {"p50", right},
+               {"95 % interval", right},
+               {"min", right},
+               {"p90", right},
+               {"max", right},
+               {"what it is", Table::Align::left, true}});
+  for (const FittedDelay& delay : calibration.delays) {
+    const Sample sample(delay.values);
+    const auto interval = sample.quantile_interval(0.5);
+    table.add({delay.section + "." + delay.key, std::to_string(sample.size()),
+               milliseconds_text(*sample.quantile(0.5)),
+               interval
+                   ? milliseconds_text(interval->low) + " – " + milliseconds_text(interval->high)
+                   : "",
+               milliseconds_text(*sample.min()), milliseconds_text(*sample.quantile(0.9)),
+               milliseconds_text(*sample.max()), delay.meaning});
+  }
+  std::string text =
+      "Fitted to " + std::to_string(calibration.drills) + " drills\n" + table.text(style, 2);
+  for (const std::string& one : calibration.too_few) text += "  not fitted: " + one + "\n";
+  text += "\nThe other half, predicted without the fit\n" +
+          compare_text(calibration.before, style, false) + "\nThe other half, with it\n" +
+          compare_text(calibration.after, style, false);
+  return text;
+}
+
+}  // namespace predrill::harness::live

@@ -1,0 +1,96 @@
+#include "harness/live/compare.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+#include "harness/live/calibrate.hpp"
+
+using namespace predrill::harness;
+using namespace predrill::harness::live;
+using namespace std::chrono_literals;
+using predrill::sim::Duration;
+
+namespace {
+
+// A drill of the lab's node_loss with this RTO on the path through PgBouncer.
+DrillRecord drill(Duration rto, const std::string& primary = "lab-1") {
+  DrillRecord record;
+  record.scenario =
+      (std::filesystem::path(PREDRILL_SOURCE_DIR) / "scenarios/lab/node-loss.json").string();
+  record.fault = "node_loss";
+  record.path = "pgbouncer";
+  record.primary = primary;
+  record.proof = "14 processes ended";
+  record.measures.fault = 7s;
+  PathRun path;
+  path.name = "pgbouncer";
+  path.measures.rto = rto;
+  record.measures.paths.push_back(path);
+  record.measures.milestones = {{"key_acquired", 25s},
+                                {"promotion_started", 25050ms},
+                                {"promotion_finished", 25050ms + rto / 100}};
+  return record;
+}
+
+CompareOptions quick() {
+  CompareOptions options;
+  options.runs = 100;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("compare: measurements like the prediction hold, others do not", "[compare]") {
+  std::vector<DrillRecord> like;
+  std::vector<DrillRecord> late;
+  // node_loss at ttl 30 is predicted between 28 and 38 s through PgBouncer, p50 32.5 s.
+  for (int i = 0; i < 8; ++i) {
+    like.push_back(drill(Duration(29s) + i * Duration(1s), i % 2 == 0 ? "lab-1" : "lab-2"));
+    late.push_back(drill(Duration(45s) + i * Duration(1s)));
+  }
+  const std::vector<Cell> good = compare(like, quick());
+  REQUIRE(good.size() == 1);
+  REQUIRE(good[0].rto.size() == 1);
+  CHECK(good[0].rto[0].what == "pgbouncer");
+  CHECK(good[0].rto[0].drills == 8);
+  CHECK(fidelity(good[0].rto[0]).holds());
+  const std::vector<Cell> bad = compare(late, quick());
+  REQUIRE(bad[0].rto.size() == 1);
+  const Fidelity f = fidelity(bad[0].rto[0]);
+  CHECK_FALSE(f.median);
+  CHECK_FALSE(f.coverage);
+  CHECK_FALSE(f.distribution);
+  CHECK(bad[0].rto[0].inside_90 == 0);
+  // All beyond the prediction: the last fifth.
+  CHECK(bad[0].rto[0].pit[pit_bins - 1] == 8);
+}
+
+TEST_CASE("compare: drills that cannot show their fault say nothing", "[compare]") {
+  std::vector<DrillRecord> records = {drill(30s), drill(31s)};
+  records[1].proof.clear();
+  const std::vector<Cell> cells = compare(records, quick());
+  REQUIRE(cells.size() == 1);
+  CHECK(cells[0].drills == 1);
+  CHECK(cells[0].without_proof == 1);
+}
+
+TEST_CASE("calibrate: a delay is fitted to one half and leaves the other alone", "[compare]") {
+  std::vector<DrillRecord> records;
+  for (int i = 0; i < 20; ++i) records.push_back(drill(Duration(29s) + i * Duration(400ms)));
+  const Calibration calibration = calibrate(records, quick());
+  CHECK(calibration.drills == 10);
+  REQUIRE(calibration.delays.size() == 2);
+  CHECK(calibration.delays[0].key == "promotion");
+  CHECK(calibration.delays[0].values.size() == 10);
+  CHECK(calibration.delays[0].values[0] == 290'000'000);
+  REQUIRE(calibration.after.size() == 1);
+  CHECK(calibration.after[0].drills == 10);
+  const std::string json = calibration_json(calibration, records, {"drills.jsonl"});
+  CHECK(json.find("\"format\": \"predrill.calibration/1\"") != std::string::npos);
+  // Too few drills fit nothing.
+  records.resize(8);
+  const Calibration few = calibrate(records, quick());
+  CHECK(few.delays.empty());
+  CHECK(few.too_few.size() == 2);
+}

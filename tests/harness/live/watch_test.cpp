@@ -1,0 +1,50 @@
+#include "harness/live/watch.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+
+using namespace predrill::harness::live;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::int64_t milliseconds(std::string_view line) {
+  const auto at = time_of_line(line);
+  if (!at) return -1;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(at->time_since_epoch()).count();
+}
+
+}  // namespace
+
+TEST_CASE("live: the time stamps of the four programs are read alike", "[live]") {
+  constexpr std::int64_t second = 1795226587;  // 2026-11-21 02:03:07 UTC
+  CHECK(milliseconds("2026-11-21 02:03:07.324 UTC [24936] LOG:  received promote request") ==
+        second * 1000 + 324);
+  CHECK(milliseconds("2026-11-21 02:03:07,321 INFO: promoted self to leader") ==
+        second * 1000 + 321);
+  CHECK(milliseconds("2026-11-21T02:03:07.128035+00:00 Server primary/lab-3 is UP") ==
+        second * 1000 + 128);
+  CHECK(milliseconds("2026-11-21 02:03:07 UTC") == second * 1000);
+  CHECK(milliseconds("Traceback (most recent call last):") == -1);
+  CHECK(milliseconds("") == -1);
+  CHECK(milliseconds("2026-11-21") == -1);
+}
+
+TEST_CASE("live: lines of logs are events of the models", "[live]") {
+  const HostKind member = HostKind::member;
+  CHECK(event_of_line(member, "x LOG:  database system is ready to accept connections") ==
+        "postgres.promotion_finished");
+  // A standby that is ready takes no writes.
+  CHECK(event_of_line(member, "x LOG:  database system is ready to accept read-only connections") ==
+        "postgres.ready_read_only");
+  CHECK(event_of_line(member, "INFO: promoted self to leader by acquiring session lock") ==
+        "patroni.acquired");
+  CHECK(event_of_line(HostKind::haproxy, "Server primary/lab-3 is UP, reason: Layer7") ==
+        "haproxy.server_up");
+  CHECK(event_of_line(HostKind::pgbouncer, "S-0x5: lab/postgres new connection to server") ==
+        "pgbouncer.server_connected");
+  // The same words of another program are no event.
+  CHECK(event_of_line(HostKind::etcd, "Server primary/lab-3 is UP, reason") == "");
+  CHECK(event_of_line(member, "no action. I am (lab-3), the leader with the lock") == "");
+}
