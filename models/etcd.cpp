@@ -183,8 +183,8 @@ sim::Host& Etcd::host(std::size_t member) {
 // A flush that takes long stops the raft loop: no heartbeats go out and none are answered
 // (etcdserver/raft.go, start).
 sim::Duration Etcd::flush(Member& m) {
-  sim::Duration d =
-      timings_.fsync.sample_duration(m.flushes) + m.extra_flush.sample_duration(m.flushes);
+  sim::Duration d = m.extra_flush.sample_duration(m.flushes);
+  d += timings_.fsync.sample_duration(m.flushes);
   if (m.stalled_until > sim_.now()) d += m.stalled_until - sim_.now();
   if (d >= config_.heartbeat_interval) {
     m.blocked_until = std::max(m.blocked_until, sim_.now() + d);

@@ -28,8 +28,8 @@ sim::Task<> Etcd::serve(Member& m, sim::Socket<EtcdReply, EtcdRequest> socket) {
   for (;;) {
     const auto request = co_await socket.receive();
     if (!request) co_return;
-    const sim::Duration work =
-        timings_.request.sample_duration(m.requests) + m.extra_request.sample_duration(m.requests);
+    sim::Duration work = m.extra_request.sample_duration(m.requests);
+    work += timings_.request.sample_duration(m.requests);
     co_await sim::sleep_for(work);
     if (request->op == EtcdOp::watch) {
       m.watches.push_back({std::move(socket), request->scope, request->revision});

@@ -176,8 +176,8 @@ void Kubelet::power_on() {
 }
 
 Task<> Kubelet::boot() {
-  const Duration until_kubelet =
-      timings_.firmware.sample_duration(boots_) + timings_.os_boot.sample_duration(boots_);
+  Duration until_kubelet = timings_.os_boot.sample_duration(boots_);
+  until_kubelet += timings_.firmware.sample_duration(boots_);
   co_await sim::sleep_for(until_kubelet);
   host_.restart();
   containerd_.restart_process();

@@ -164,8 +164,8 @@ sim::Task<> KubernetesApi::serve(Server& server, sim::Socket<EtcdReply, EtcdRequ
     const bool reads = request->op == EtcdOp::range || request->op == EtcdOp::get ||
                        request->op == EtcdOp::member_list;
     const sim::Distribution& kind = reads ? timings_.read : timings_.write;
-    const sim::Duration work =
-        kind.sample_duration(server.latency) + server.extra.sample_duration(server.latency);
+    sim::Duration work = server.extra.sample_duration(server.latency);
+    work += kind.sample_duration(server.latency);
     co_await sim::sleep_for(work);
     if (!reads) {
       socket.send(apply(*request));

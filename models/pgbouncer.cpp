@@ -256,8 +256,8 @@ sim::Task<> Pgbouncer::server_process(Server& server) {
     sim::Duration more{};
     for (int i = 0; route.listener != nullptr && i < timings_.server_login_round_trips; ++i) {
       sim::Network& network = group_.simulation().network();
-      more += network.delay(group_.host(), route.listener->host()) +
-              network.delay(route.listener->host(), group_.host());
+      more += network.delay(route.listener->host(), group_.host());
+      more += network.delay(group_.host(), route.listener->host());
     }
     co_await sim::sleep_for(more);
   }

@@ -103,6 +103,16 @@ TEST_CASE("tidy: random numbers come from streams alone") {
   check_tree(no_foreign_randomness);
 }
 
+TEST_CASE("tidy: a statement draws once") {
+  const std::string words = "the compiler chooses";
+  accepts(one_draw_a_statement, "models/x.cpp", "d = a.sample(s);\nd += b.sample(s);\n");
+  accepts(one_draw_a_statement, "models/x.cpp", "d = c ? a.sample(s) : b.sample(s);\n");
+  rejects(one_draw_a_statement, "models/x.cpp", "d = a.sample(s) + b.sample_duration(s);\n", words);
+  rejects(one_draw_a_statement, "models/x.cpp", "f(s->below(3),\n  s.unit());\n", words);
+  rejects(one_draw_a_statement, "harness/x.cpp", "d = n.delay(a, b) + n.delay(b, a);\n", words);
+  check_tree(one_draw_a_statement);
+}
+
 TEST_CASE("tidy: a run sees neither wall clock nor environment") {
   accepts(no_outside_world, "sim/x.cpp", "Time t = sim.now();\n");
   accepts(no_outside_world, "harness/x.cpp", "std::chrono::steady_clock::now();\n");

@@ -179,8 +179,9 @@ RecoveryOutcome restore_rds(const RecoveryCase& one, std::uint64_t seed) {
       break;
     }
     case RecoveryWay::abandon:
-      outcome.rto = one.after.sample_duration(stream) + one.rds.decide.sample_duration(stream) +
-                    one.cut_over.sample_duration(stream);
+      outcome.rto = one.cut_over.sample_duration(stream);
+      outcome.rto += one.rds.decide.sample_duration(stream);
+      outcome.rto += one.after.sample_duration(stream);
       break;
     case RecoveryWay::none:
       outcome.recovered = false;

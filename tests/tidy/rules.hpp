@@ -11,6 +11,7 @@ Findings include_law(const Source&);            // harness -> models -> sim, fro
 Findings no_foreign_headers(const Source&);     // third-party headers in .cpp files only
 Findings no_unstable_order(const Source&);      // hash-map order, addresses as keys
 Findings no_foreign_randomness(const Source&);  // std:: engines, distributions, shuffle
+Findings one_draw_a_statement(const Source&);   // the compiler would choose their order
 Findings no_outside_world(const Source&);       // clocks, environment
 Findings no_libm(const Source&);                // functions whose last bit depends on the machine
 Findings no_threads(const Source&);             // one run is single-threaded

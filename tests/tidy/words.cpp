@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <regex>
+#include <string>
 
 #include "tests/tidy/rules.hpp"
 
@@ -116,6 +118,28 @@ Findings no_foreign_randomness(const Source& source) {
        "draw from a stream of sim/, keyed by seed, entity and purpose"},
   }};
   return in_a_run(source) ? banned(source, bans) : Findings{};
+}
+
+// g++ evaluates a.sample(s) + b.sample(s) from the right, clang++ from the left.
+Findings one_draw_a_statement(const Source& source) {
+  Findings findings;
+  if (!in_a_run(source) && !is_in(source, "harness")) return findings;
+  static const std::regex draw(
+      R"((\.|->)(sample|sample_duration|below|unit|chance|uniform|delay)\()");
+  std::size_t begin = 0;
+  while (begin < source.code.size()) {
+    const std::size_t end = std::min(source.code.find_first_of(";{}", begin), source.code.size());
+    const std::string statement = source.code.substr(begin, end - begin);
+    const auto draws = std::distance(std::sregex_iterator(statement.begin(), statement.end(), draw),
+                                     std::sregex_iterator());
+    // Of a choice one side alone is evaluated.
+    if (draws > 1 && statement.find('?') == std::string::npos) {
+      findings.push_back(
+          {line_of(source, end), "two draws in one statement: the compiler chooses their order"});
+    }
+    begin = end + 1;
+  }
+  return findings;
 }
 
 Findings no_outside_world(const Source& source) {
