@@ -8,13 +8,6 @@
 using namespace predrill::sim;
 using namespace std::chrono_literals;
 
-struct Ask {
-  int question;
-};
-struct Answer {
-  int value;
-};
-
 struct Server {
   explicit Server(Simulation& sim) : host(sim, "server") {
     host.on_boot([this] { port.open(), group.spawn(serve()); });
@@ -24,21 +17,20 @@ struct Server {
   Task<> serve() {
     for (;;) {
       auto socket = co_await port.accept();
-      const auto ask = co_await socket.receive_for(1s);
-      if (ask) socket.send({ask->question * 2});
+      const auto question = co_await socket.receive_for(1s);
+      if (question) socket.send(*question * 2);
     }
   }
   Task<> crash_every_hour() {
-    for (;;) {
+    for (;; host.restart()) {
       co_await sleep_for(1h);
       host.crash();
       co_await sleep_for(1min);
-      host.restart();
     }
   }
   Host host;
   Group group{host, "server"};
-  Listener<Ask, Answer> port{group, "port"};
+  Listener<int, int> port{group, "port"};
 };
 
 struct Client {
@@ -47,8 +39,8 @@ struct Client {
     for (int question = 1;; ++question) {
       bool done = false;
       for (int attempt = 1; attempt <= 3 && !done; ++attempt) {
-        const auto answer = co_await call(group, server.port, Ask{question}, 2s);
-        done = answer && answer->value == question * 2;
+        const auto answer = co_await call(group, server.port, question, 2s);
+        done = answer && *answer == question * 2;
         if (!done) ++failed_attempts;
       }
       ++(done ? answered : given_up);
