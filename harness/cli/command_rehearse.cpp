@@ -76,11 +76,12 @@ void print_advice(const std::vector<ScenarioSpec>& scenarios,
   }
 }
 
+// `finished`: how many of the scenarios were run.
 void print_why(const SystemSpec& system, const std::vector<ScenarioSpec>& scenarios,
-               const TextStyle& style) {
+               std::size_t finished, const TextStyle& style) {
   if (system.kind != nullptr || system.members.empty()) return;
   std::vector<std::string> faults;
-  for (const ScenarioSpec& scenario : scenarios) faults.push_back(scenario.name);
+  for (std::size_t i = 0; i < finished; ++i) faults.push_back(scenarios[i].name);
   const Topology topology(system);
   const std::string why = why_faults_matter(topology, system, faults, style);
   if (why.empty()) return;
@@ -167,7 +168,7 @@ int command_rehearse(const RehearseCommand& command) {
                 static_cast<unsigned long long>(command.common.seed + runs - 1),
                 scenarios.front().path.c_str());
     std::fputs(rehearsal_text(rows, style).c_str(), stdout);
-    print_why(*system, scenarios, style);
+    print_why(*system, scenarios, results.size(), style);
     print_limits(expiry_limits(*system, objectives), style);
     print_advice(scenarios, results, style);
   }

@@ -173,6 +173,7 @@ bool can_fail_over_falsely(const SystemSpec& system) {
 
 StudyColumn false_failover_column(const StudyResult& result) {
   const auto text = [](const PointResult& point) {
+    if (point.false_failovers.per_event.empty()) return std::string("–");
     const sim::Estimate& rate = point.false_failovers.per_year;
     char cell[80];
     std::snprintf(cell, sizeof cell, "%.3g [%.3g, %.3g]", rate.value, rate.interval.low,
@@ -192,9 +193,11 @@ std::string disturbances_text(const StudyPlan& plan, const StudyResult& result,
                          ? "The scenario states none (\"disturbances\"), so these are assumed:\n"
                          : "As the scenario states them:\n";
   for (std::size_t i = 0; i < disturbances.size(); ++i) {
-    const sim::Estimate& share = result.current.false_failovers.per_event[i];
-    char cost[80];
-    std::snprintf(cost, sizeof cost, "; now %.2g %% of them cost a failover", 100 * share.value);
+    char cost[80] = "";
+    if (!result.current.false_failovers.per_event.empty()) {
+      std::snprintf(cost, sizeof cost, "; now %.2g %% of them cost a failover",
+                    100 * result.current.false_failovers.per_event[i].value);
+    }
     for (const std::string& line : wrap("- " + describe(disturbances[i]) + cost, style.width - 2)) {
       text += "  " + line + "\n";
     }

@@ -175,6 +175,7 @@ void add_false_failovers(const StudyPlan& plan, const std::vector<Disturbance>& 
             failover_threshold(scenario, disturbances[kind], options.first_seed + run);
       },
       {.jobs = options.jobs, .stop = options.stop, .progress = options.progress});
+  if (result.stopped) return;  // a search that is not finished says nothing
   result.current.false_failovers = false_failovers(disturbances, thresholds[0]);
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     FalseFailovers& now = result.points[i].false_failovers;
