@@ -14,7 +14,7 @@ std::span<const Explanation> explained_servers();   // of PostgreSQL, Kubernetes
 std::span<const Explanation> explained_pooler();    // of PgBouncer
 std::span<const Explanation> explained_balancer();  // of target groups, with their models
 std::span<const Explanation> explained_models();
-std::span<const Explanation> explained_aws();  // Aurora, RDS, backups, runbooks
+std::span<const Explanation> explained_aws();      // Aurora, RDS, backups, runbooks
 std::span<const Explanation> explained_gateway();  // Kubernetes nodes, monitoring, people
 
 }  // namespace predrill::harness

@@ -156,9 +156,9 @@ std::string_view to_text(Topic topic) {
 const std::vector<Explanation>& explanations() {
   static const std::vector<Explanation> all = [] {
     std::vector<Explanation> entries = explained_faults();
-    for (const auto table : {explained_outcomes(), explained_patroni(), explained_servers(),
-                             explained_pooler(), explained_balancer(), explained_models(),
-                             explained_aws(), explained_gateway()}) {
+    for (const auto table :
+         {explained_outcomes(), explained_patroni(), explained_servers(), explained_pooler(),
+          explained_balancer(), explained_models(), explained_aws(), explained_gateway()}) {
       entries.insert(entries.end(), table.begin(), table.end());
     }
     return entries;

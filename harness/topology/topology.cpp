@@ -17,6 +17,13 @@ using Kind = Component::Kind;
 
 constexpr long unlimited = 1'000'000;
 
+// The first database of the pooler is the one that rehearsals measure.
+bool writes_by_haproxy(const SystemSpec& system) {
+  if (!system.pooler) return system.haproxy.has_value();
+  return !system.pooler->databases.empty() &&
+         system.pooler->databases.front().target == PoolerDatabase::Target::haproxy;
+}
+
 }  // namespace
 
 std::string_view to_text(Component::Kind kind) {
@@ -131,9 +138,7 @@ Reach Topology::reach(const std::vector<bool>& gone) const {
   if (!poolers_.empty()) {
     reach.writes = reach.writes && std::any_of(poolers_.begin(), poolers_.end(), left);
   }
-  const bool by_haproxy = system_.pooler ? system_.pooler->target == PoolerSpec::Target::haproxy
-                                         : system_.haproxy.has_value();
-  if (by_haproxy && !haproxies_.empty()) {
+  if (writes_by_haproxy(system_) && !haproxies_.empty()) {
     reach.writes = reach.writes && std::any_of(haproxies_.begin(), haproxies_.end(), left);
   }
   return reach;
@@ -170,9 +175,7 @@ Topology::Graph Topology::data_path() const {
     for (const std::size_t b : parts) from.push_back(vertex(b));
   };
   layer(poolers_);
-  const bool by_haproxy = system_.pooler ? system_.pooler->target == PoolerSpec::Target::haproxy
-                                         : system_.haproxy.has_value();
-  if (by_haproxy) layer(haproxies_);
+  if (writes_by_haproxy(system_)) layer(haproxies_);
   std::vector<std::size_t> candidates;
   for (std::size_t m = 0; m < members_.size(); ++m) {
     if (m == system_.primary || !system_.members[m].tags.nofailover) {

@@ -38,7 +38,7 @@ struct System {
   double think = 0;             // of each of them, in service times
   std::size_t room = SIZE_MAX;  // in the system
   Distribution service = Distribution::exponential(unit);
-  Distribution patience;  // where customers give up
+  Distribution patience{};  // where customers give up
   bool gives_up = false;
   double length = 20'000;  // of a run, in service times
   double warm_up = 1000;

@@ -257,14 +257,14 @@ TEST_CASE("patroni_kill: a supervisor that is in time lets nothing happen", "[en
   }
 }
 
-}  // namespace predrill::harness::fixture
-
 TEST_CASE("invariants: a simulated load is not taken for a prober's writes", "[engine]") {
-  const SystemSpec system = fixture::example_system(std::vector<std::string>{
+  const SystemSpec system = example_system(std::vector<std::string>{
       "workload.single_transactions=true", "workload.transactions_per_second=50"});
-  ScenarioSpec scenario = fixture::scenario_of(system, "patroni_stop");
+  ScenarioSpec scenario = scenario_of(system, "patroni_stop");
   scenario.run_for = std::chrono::seconds(30);
   const RunOutcome outcome = run_once(scenario, {.seed = 1});
-  INFO(fixture::text_of(outcome.broken));
-  CHECK(fixture::unexplained(outcome) == 0);
+  INFO(text_of(outcome.broken));
+  CHECK(unexplained(outcome) == 0);
 }
+
+}  // namespace predrill::harness::fixture
