@@ -62,11 +62,10 @@ constexpr std::array<Explanation, 12> table = {{
      "server up after U(0, inter) + (rise - 1) * inter from REST 200 on. A ClusterIP follows its "
      "Endpoints in about 1 to 3 s through controller, watch and kube-proxy's rate limit; Patroni "
      "writes them with the key if it keeps its state in Kubernetes, spilo's callback at the "
-     "promote "
-     "signal, so sessions may come before the promotion is over (25006). A DNS record adds its own "
-     "delay, its TTL and every cache in between; "
-     "PgBouncer adds up to dns_max_ttl. Part of it runs in parallel with the promotion; only what "
-     "comes after it counts here. Multi-host clients have no such stage.",
+     "promote signal, so sessions may come before the promotion is over (25006). A DNS record "
+     "adds its own delay, its TTL and every cache in between; PgBouncer adds up to dns_max_ttl. "
+     "Part of it runs in parallel with the promotion; only what comes after it counts here. "
+     "Multi-host clients have no such stage.",
      {"inter", "rise", "dns_max_ttl", "kubernetes_service", "reconnection"},
      "HAProxy configuration manual, rise; Kubernetes endpointslice controller and kube-proxy, "
      "minSyncPeriod 1 s; pgbouncer src/dnslookup.c, 1.22"},

@@ -52,6 +52,9 @@ Milestones milestones_of(std::span<const TimedEvent> events, Duration fault, Dur
       m.reconnected = event.at;
     }
   }
+  // A service that leads to the new primary before it accepts writes costs nothing by itself.
+  const bool both = m.routed != sim::forever && m.writable != sim::forever;
+  if (both) m.routed = std::max(m.routed, m.writable);
   return m;
 }
 
