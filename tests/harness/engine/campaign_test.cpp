@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,7 +20,8 @@ namespace {
 
 class Folder {
  public:
-  Folder() : path_(fs::temp_directory_path() / "predrill-campaign-test") {
+  Folder()
+      : path_(fs::temp_directory_path() / ("predrill-campaign-" + std::to_string(::getpid()))) {
     fs::remove_all(path_);
     fs::create_directories(path_);
   }
