@@ -163,6 +163,7 @@ void Kubelet::end_containers(bool silently) {
 
 void Kubelet::power_off() {
   operator_.kill();
+  booting_ = false;
   if (!host_.up()) return;
   emit(kubelet_kinds::powered_off);
   alive_ = false;
@@ -172,19 +173,23 @@ void Kubelet::power_off() {
 }
 
 void Kubelet::power_on() {
-  if (!host_.up()) operator_.spawn(boot());
+  if (host_.up() || booting_) return;
+  booting_ = true;
+  operator_.spawn(boot());
 }
 
 Task<> Kubelet::boot() {
   Duration until_kubelet = timings_.os_boot.sample_duration(boots_);
   until_kubelet += timings_.firmware.sample_duration(boots_);
   co_await sim::sleep_for(until_kubelet);
+  booting_ = false;
   host_.restart();
   containerd_.restart_process();
   start(false);
 }
 
 void Kubelet::reboot(bool forced) {
+  if (!host_.up()) return;  // nobody there to take the command, or on its way up already
   operator_.kill();
   operator_.spawn(do_reboot(forced));
 }
@@ -211,6 +216,7 @@ Task<> Kubelet::do_reboot(const bool forced) {
     host_.crash();
     end_containers(true);
   }
+  booting_ = true;
   for (auto& [pod, container] : containers_) processes_.power_off(pod);
   co_await boot();
 }

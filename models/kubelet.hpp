@@ -203,6 +203,7 @@ class Kubelet {
   // Memory of the process.
   std::map<PodId, Worker> workers_;
   bool alive_ = false;
+  bool booting_ = false;
   bool settled_ = false;  // ran long before this run
   bool shutting_down_ = false;
   bool pleg_was_healthy_ = true;

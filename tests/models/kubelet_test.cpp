@@ -229,6 +229,28 @@ TEST_CASE("kubelet: a reboot starts the same pods again in place", "[kubelet]") 
   }
 }
 
+TEST_CASE("kubelet: a node boots once, whoever asks for it meanwhile", "[kubelet]") {
+  Cluster cluster(3, 3);
+  const WorkloadId web = cluster.place(deployment(3));
+  cluster.settle();
+  Kubelet& node = *cluster.kubelets[1];
+  node.power_off();
+  node.reboot(true);  // nobody there to take the command
+  cluster.sim.run_for(10s);
+  CHECK(cluster.events.count("node.rebooting") == 0);
+  node.power_on();
+  node.power_on();
+  node.reboot(true);
+  cluster.sim.run_for(240s);
+  CHECK(cluster.ready(web) == 3);
+  node.reboot(true);
+  cluster.sim.run_for(1s);
+  node.power_on();
+  cluster.sim.run_for(240s);
+  CHECK(cluster.ready(web) == 3);
+  CHECK(cluster.api.pod(1).restarts == 2);
+}
+
 TEST_CASE("kubelet: graceful shutdown ends pods as Failed and they get new names", "[kubelet]") {
   KubeletConfig config;
   config.shutdown_grace_period = 150s;
