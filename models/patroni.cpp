@@ -154,7 +154,7 @@ void Patroni::adopt_postgres() {
 
 // Ha.shutdown
 Task<> Patroni::shutdown() {
-  rest_.close();
+  // The server's thread ends, its socket stays until the process is gone: who asks gets no answer.
   group_.kill(serving_);
   if (m_.cluster.pause) {
     watchdog_disable();

@@ -28,6 +28,7 @@ struct PatroniFeatures {
   bool sync_names_reset = false;       // defect: names emptied when Patroni starts (3.3.0 to 3.3.6)
   bool keeps_member_slots = false;     // member_slots_ttl (4.0.0)
   bool offline_demotion_async = true;  // 4.1.0 demotes in the main thread
+  bool waits_for_replicas = true;  // 1 s before on_shutdown looks at the replicas (3.2.1, #2939)
   bool former_leader_priority = true;  // an equal former leader may veto by priority (until 4.0.5)
 };
 constexpr PatroniFeatures features(PatroniVersion version) {
@@ -37,6 +38,7 @@ constexpr PatroniFeatures features(PatroniVersion version) {
   f.alive_veto = version >= v3_1;
   f.own_timeline_check = version >= v3_1;
   f.crash_restart_primary = version >= v3_1;
+  f.waits_for_replicas = version >= v3_2;
   f.failover_priority = version >= v3_2;
   f.sync_names_reset = version == v3_3_2 || version == v4_0;
   f.keeps_member_slots = version >= v4_0;

@@ -338,7 +338,7 @@ Task<> Patroni::stop_postgres(const StopMode mode, const bool checkpoint, const 
 // shutdown().
 Task<> Patroni::at_shutdown(const AtShutdown then) {
   const Lsn checkpoint = postgres_.flushed();
-  co_await sim::sleep_for(1s);  // give replicas some more time to catch up
+  if (version_.waits_for_replicas) co_await sim::sleep_for(1s);  // to catch up
   const bool possible = co_await is_failover_possible(whole_rows(checkpoint), false);
   if (then == AtShutdown::exit) {
     if (possible) {

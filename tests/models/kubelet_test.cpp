@@ -13,7 +13,6 @@ using namespace predrill::models::lab;
 namespace {
 
 constexpr std::string_view not_ready = "node.not_ready";
-constexpr std::string_view ready = "node.ready";
 
 }  // namespace
 
