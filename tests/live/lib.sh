@@ -29,7 +29,7 @@ need_lab() {
 nothing_left() {
   ! ip netns list | grep -q "^predrill-$lab-" &&
     [[ ! -e ${PREDRILL_LAB_DIR:-/var/tmp/predrill-labs}/$lab ]] &&
-    ! grep -lsz "/$lab/" /proc/[0-9]*/cmdline | grep -q .
+    ! grep -lsz "/[c]${lab#c}/" /proc/[0-9]*/cmdline | grep -q .  # not grep itself
 }
 
 finish() {
