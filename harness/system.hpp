@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/input/diagnostics.hpp"
@@ -104,6 +105,15 @@ struct ProbeSpec {
   sim::Duration interval = std::chrono::milliseconds(200);
   sim::Duration timeout = std::chrono::seconds(2);
   std::string zone;  // of the client
+  /// Paths that are asked; each costs simulation time.
+  bool pgbouncer = true, haproxy = true, direct = true, read = true;
+  bool asks(std::string_view path) const {
+    return path == "pgbouncer" ? pgbouncer
+           : path == "haproxy" ? haproxy
+           : path == "direct"  ? direct
+           : path == "read"    ? read
+                               : true;
+  }
 };
 
 /// Kubernetes as far as a database pod needs it.
@@ -124,7 +134,8 @@ struct KubernetesSpec {
 
 /// An objective: a quantile of a measure stays within a bound.
 struct Objective {
-  std::string measure;  // "rto" (seconds), "rpo.rows"
+  std::string
+      measure;  // "rto", "downtime", "rpo.seconds" (seconds); "rpo.rows", "rpo.bytes"; values
   double quantile = 0.99;
   double bound = 0;
 };

@@ -81,6 +81,22 @@ bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
   return ok;
 }
 
+// A measure of a path that nobody asks would stay empty without a word.
+bool all_measured(const std::vector<StudyMeasure>& measures, const SystemSpec& system) {
+  bool ok = true;
+  if (system.kind != nullptr) return ok;
+  for (const StudyMeasure& measure : measures) {
+    const bool there = system.probe.asks(measure.path) &&
+                       (measure.path != "pgbouncer" || system.pooler.has_value()) &&
+                       (measure.path != "haproxy" || system.haproxy.has_value());
+    if (!there) {
+      ok = complain("--measure", in_quotes(measure.name) + ": nobody probes " +
+                                     in_quotes(measure.path) + " here; see \"probe.paths\"");
+    }
+  }
+  return ok;
+}
+
 double in_document_unit(const StudyMeasure& measure, double value) {
   return measure.is_time() ? value / 1e9 : value;
 }
@@ -171,6 +187,20 @@ bool can_fail_over_falsely(const SystemSpec& system) {
   return system.kind == nullptr && system.members.size() > 1;
 }
 
+// The scenario's objectives, together.
+StudyColumn verdict_column(const StudyPlan& plan, const StudyResult& result) {
+  const auto text = [&plan](const PointResult& point) {
+    std::vector<Judgement> judgements;
+    for (const Objective& objective : plan.current.objectives) {
+      judgements.push_back(judge(objective, point.summary));
+    }
+    return std::string(to_text(overall(judgements, point.summary)));
+  };
+  StudyColumn column{"objectives", text(result.current), {}};
+  for (const PointResult& point : result.points) column.points.push_back(text(point));
+  return column;
+}
+
 StudyColumn false_failover_column(const StudyResult& result) {
   const auto text = [](const PointResult& point) {
     if (point.false_failovers.per_event.empty()) return std::string("–");
@@ -237,6 +267,7 @@ int command_what_if(const WhatIfCommand& command) {
       plan_study(command.scenario, command.common.settings, std::move(axes), diagnostics);
   if (!report(diagnostics) || !plan) return exit_usage;
   if (!can_simulate(plan->current.system)) return exit_usage;
+  if (!all_measured(measures, plan->current.system)) return exit_usage;
   if (plan->points.empty()) {
     std::fprintf(stderr, "predrill: no point of the grid can be run as written: %s\n",
                  plan->left_out_because.c_str());
@@ -262,6 +293,7 @@ int command_what_if(const WhatIfCommand& command) {
     print(heading(*plan, command.common, runs));
     std::vector<StudyColumn> more;
     if (!disturbances.empty()) more.push_back(false_failover_column(result));
+    if (!plan->current.objectives.empty()) more.push_back(verdict_column(*plan, result));
     print(study_text(*plan, result, more, style));
     if (optimum) {
       section("Best for " + command.optimise, optimum_text(*plan, result, goals, *optimum, style),

@@ -251,17 +251,18 @@ void World::build_probers() {
   sim::Host& host = add_host("prober", system_.probe.zone);
   client_hosts_.push_back(&host);
   if (service_) service_->add_node(host);
-  if (!pooler_addresses_.empty()) {
+  if (!pooler_addresses_.empty() && system_.probe.pgbouncer) {
     add_prober(host, "pgbouncer", {models::HostSpec::of(pooler_addresses_.front())}, true);
   }
-  if (!haproxy_addresses_.empty()) {
+  if (!haproxy_addresses_.empty() && system_.probe.haproxy) {
     add_prober(host, "haproxy", {models::HostSpec::of(haproxy_addresses_.front())}, true);
   }
   std::vector<models::HostSpec> all;
   for (auto& member : members_) {
     all.push_back(models::HostSpec::of(member->address, member->postgres.member()));
   }
-  add_prober(host, "direct", all, true);
+  if (system_.probe.direct) add_prober(host, "direct", all, true);
+  if (!system_.probe.read) return;
   for (auto& member : members_) {
     add_prober(host, "read:" + member->host.name(),
                {models::HostSpec::of(member->address, member->postgres.member())}, false);

@@ -318,10 +318,17 @@ class ScenarioReader {
     const SystemSpec& system = names_.system;
     spec.path = system.pooler ? "pgbouncer" : system.haproxy ? "haproxy" : "direct";
     constexpr std::array<std::string_view, 4> paths = {"pgbouncer", "haproxy", "direct", "read"};
-    const auto index = value.choice_index("a path of clients", paths);
-    if (!index) return;
-    spec.path = paths[*index];
+    if (value.exists()) {
+      const auto index = value.choice_index("a path of clients", paths);
+      if (!index) return;
+      spec.path = paths[*index];
+    }
     if (!names_.complete) return;
+    if (!system.probe.asks(spec.path)) {
+      value.error("nobody probes " + in_quotes(spec.path) + ", the path that is judged",
+                  "add it to \"probe.paths\" or name another \"path\"");
+    }
+    if (!value.exists()) return;
     if (spec.path == "pgbouncer" && !system.pooler) value.error("the system has no PgBouncer");
     if (spec.path == "haproxy" && !system.haproxy) value.error("the system has no HAProxy");
   }

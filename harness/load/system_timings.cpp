@@ -2,6 +2,7 @@
 #include "harness/load/system_loader.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "harness/load/read_distribution.hpp"
 #include "harness/load/read_rate.hpp"
@@ -113,6 +114,19 @@ void SystemLoader::read_probe(const Value& value, SystemSpec& spec) {
   assign(spec.probe.interval, reader.optional("interval").duration(sim::Duration(1ms)));
   assign(spec.probe.timeout, reader.optional("timeout").duration(sim::Duration(1ms)));
   assign(spec.probe.zone, zone(reader.optional("zone")));
+  const Value paths = reader.optional("paths");
+  if (!paths.exists()) return;
+  spec.probe.pgbouncer = spec.probe.haproxy = spec.probe.direct = spec.probe.read = false;
+  const auto ask = [&spec](const Value& path) {
+    constexpr std::array<std::pair<std::string_view, bool ProbeSpec::*>, 4> names = {
+        {{"pgbouncer", &ProbeSpec::pgbouncer},
+         {"haproxy", &ProbeSpec::haproxy},
+         {"direct", &ProbeSpec::direct},
+         {"read", &ProbeSpec::read}}};
+    if (const auto found = path.choice("a path of clients", names)) spec.probe.** found = true;
+  };
+  if (paths.node()->kind != NodeKind::list) return ask(paths);
+  for (const Value& path : paths.items()) ask(path);
 }
 
 void SystemLoader::read_kubernetes(const Value& value, SystemSpec& spec) {

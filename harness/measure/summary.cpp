@@ -94,6 +94,7 @@ void Summary::add_path(const PathRun& run) {
   path.rto.add(measures.rto);
   if (measures.censored) path.censored.add(measures.rto);
   path.downtime.add(measures.downtime);
+  if (measures.censored) path.downtime_censored.add(measures.downtime);
   path.failures.add(as_count(measures.failures));
   path.unknown.add(as_count(measures.unknown));
   path.staleness.add(measures.staleness_max);
@@ -262,6 +263,7 @@ bool PathSummary::is_lower_bound(std::int64_t value) const {
 void PathSummary::merge(const PathSummary& other) {
   rto.merge(other.rto);
   censored.merge(other.censored);
+  downtime_censored.merge(other.downtime_censored);
   downtime.merge(other.downtime);
   failures.merge(other.failures);
   given_up.merge(other.given_up);

@@ -31,9 +31,10 @@ struct PathSummary {
   sim::Sample rto;       // with the lower bounds of censored runs
   sim::Sample censored;  // those lower bounds alone: the path had not come back when the run ended
   sim::Sample downtime;
-  sim::Sample failures;  // failed attempts per run
-  sim::Sample given_up;  // failures per run that the client did not retry
-  sim::Sample unknown;   // writes of unknown fate per run
+  sim::Sample downtime_censored;  // of censored runs: lower bounds too
+  sim::Sample failures;           // failed attempts per run
+  sim::Sample given_up;           // failures per run that the client did not retry
+  sim::Sample unknown;            // writes of unknown fate per run
   sim::Sample staleness;
   std::map<std::string, sim::Sample> errors;  // attempts per run by text, runs without it left out
 

@@ -30,29 +30,38 @@ constexpr double scale_of(MeasureUnit unit) {
   return unit == MeasureUnit::time ? 1e9 : unit == MeasureUnit::thousandth ? 1e3 : 1;
 }
 
+// Those whose runs ended too early may have been anything above what was seen.
+Sample at_most(const Sample& seen, const Sample& censored) {
+  if (censored.empty()) return seen;
+  std::vector<std::int64_t> values;
+  const auto all = seen.sorted();
+  const auto open = censored.sorted();
+  std::set_difference(all.begin(), all.end(), open.begin(), open.end(), std::back_inserter(values));
+  values.resize(all.size(), never);
+  return Sample(std::move(values));
+}
+
 bool collect(const Objective& objective, const Summary& summary, Evidence& evidence) {
-  if (objective.measure == "rto") {
+  const bool rto = objective.measure == "rto";
+  if (rto || objective.measure == "downtime") {
     const PathSummary& path = summary.objective_path();
     evidence.unit = MeasureUnit::time;
     evidence.bound = std::llround(objective.bound * 1e9);
-    evidence.low = path.rto;
-    if (path.censored.empty()) {
-      evidence.high = path.rto;
-      return true;
-    }
-    std::vector<std::int64_t> values;
-    const auto all = path.rto.sorted();
-    const auto censored = path.censored.sorted();
-    std::set_difference(all.begin(), all.end(), censored.begin(), censored.end(),
-                        std::back_inserter(values));
-    values.resize(all.size(), never);
-    evidence.high = Sample(std::move(values));
+    evidence.low = rto ? path.rto : path.downtime;
+    evidence.high = at_most(evidence.low, rto ? path.censored : path.downtime_censored);
     return true;
   }
-  if (objective.measure == "rpo.rows") {
+  if (objective.measure == "rpo.seconds") {
+    evidence.unit = MeasureUnit::time;
+    evidence.bound = std::llround(objective.bound * 1e9);
+    evidence.low = evidence.high = summary.rpo_age();
+    return true;
+  }
+  if (objective.measure == "rpo.rows" || objective.measure == "rpo.bytes") {
+    const bool rows = objective.measure == "rpo.rows";
+    evidence.counted = rows ? "row" : "byte";
     evidence.bound = static_cast<std::int64_t>(std::floor(objective.bound));
-    evidence.low = summary.rpo_rows();
-    evidence.high = evidence.low;
+    evidence.low = evidence.high = rows ? summary.rpo_rows() : summary.rpo_bytes();
     return true;
   }
   const auto found = summary.values().find(objective.measure);

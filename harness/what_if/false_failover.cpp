@@ -51,6 +51,8 @@ std::optional<Duration> role_lost(const ScenarioSpec& scenario, const Disturbanc
   ScenarioSpec run = scenario;
   run.faults = {disturbance.fault};
   run.system.workload.single_transactions = false;  // it does not matter to the lease
+  ProbeSpec& probe = run.system.probe;              // nor do probes
+  probe.pgbouncer = probe.haproxy = probe.direct = probe.read = false;
   // At a random phase of the HA loop.
   run.faults[0].at.after.clear();
   run.faults[0].at.delay = sim::Distribution::uniform(Duration(10s), 10s + patroni.loop_wait);

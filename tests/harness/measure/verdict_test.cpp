@@ -66,6 +66,37 @@ TEST_CASE("verdict: an interval that straddles the bound decides nothing", "[mea
   CHECK(judge(rto_p99, summary).verdict == Verdict::missed);
 }
 
+TEST_CASE("verdict: downtime and every form of loss are judged", "[measure]") {
+  const auto summary_of = [](bool censored) {
+    Summary summary;
+    for (std::uint64_t seed = 0; seed < 299; ++seed) {
+      RunMeasures r;
+      r.seed = seed;
+      r.fault = 60s;
+      r.paths.resize(1);
+      r.paths[0].name = "pgbouncer";
+      r.paths[0].measures.rto = 4s;
+      r.paths[0].measures.downtime = 9s;  // two outages
+      r.paths[0].measures.censored = censored && seed < 5;
+      r.loss = {3, 700, 2s};
+      summary.add(r);
+    }
+    return summary;
+  };
+  const Summary all = summary_of(false);
+  CHECK(judge({"downtime", 0.99, 10}, all).verdict == Verdict::met);
+  const Judgement missed = judge({"downtime", 0.99, 8}, all);
+  CHECK(missed.verdict == Verdict::missed);
+  CHECK(missed.reason == "p99 is 9.00 s [9.00, 9.00], bound 8 s");
+  // What was still open when the run ended may have taken any time.
+  CHECK(judge({"downtime", 0.99, 10}, summary_of(true)).verdict == Verdict::undecided);
+  CHECK(judge({"rpo.bytes", 1, 700}, all).verdict == Verdict::met);
+  CHECK(judge({"rpo.bytes", 1, 699}, all).reason ==
+        "beyond 699 bytes in 299 of 299 runs, the worst with 700 bytes");
+  CHECK(judge({"rpo.seconds", 1, 2}, all).verdict == Verdict::met);
+  CHECK(judge({"rpo.seconds", 1, 1}, all).verdict == Verdict::missed);
+}
+
 TEST_CASE("verdict: a wrong one is as rare as promised", "[measure]") {
   // RTO uniform on [0, 1): the true p95 is 0.95 s. A bound just below it is missed in truth, one
   // just above it is met.

@@ -109,3 +109,21 @@ TEST_CASE("what-if: a longer lease is a longer detection and nothing else", "[wh
   CHECK(sum == Approx(all[0].whole.value).margin(1e-9));
   CHECK(all[0].whole.interval.contains(all[0].whole.value));
 }
+
+TEST_CASE("what-if: paths that nobody asks are not probed, and the others hear nothing of it",
+          "[what-if]") {
+  const auto summary = [](const std::vector<std::string>& settings) {
+    const StudyPlan planned = plan({"patroni.ttl=30"}, settings);
+    return run_study(planned, {measure("direct.rto.mean")}, {.runs = 20}).current.summary;
+  };
+  const Summary all = summary({"path=direct"});
+  const Summary one = summary({"path=direct", "probe.paths=direct"});
+  CHECK(all.paths().size() > 2);
+  REQUIRE(one.paths().size() == 2);
+  CHECK(one.paths().contains("database"));
+  CHECK(std::abs(*all.rto().mean() - *one.rto().mean()) < 0.3e9);
+  Diagnostics diagnostics;
+  CHECK_FALSE(plan_study(node_loss, {"probe.paths=direct"}, {}, diagnostics));
+  CHECK(diagnostics.text().find("nobody probes \"pgbouncer\", the path that is judged") !=
+        std::string::npos);
+}
