@@ -120,7 +120,10 @@ struct Observed {
   sim::Duration precision = std::chrono::seconds(1);
   std::string event;    // what the log says
   std::string matches;  // the milestone it is laid beside: "key_released", "promotion_finished", …
-  std::string remark;   // known contradiction, with its number in the reference
+  /// Or a figure instead of a time: of the kind's measure of this name.
+  std::string measure;
+  std::optional<double> logged;
+  std::string remark;  // known contradiction, with its number in the reference
 };
 
 struct ScenarioSpec {

@@ -73,6 +73,12 @@ void BalancerWatch::on_dns(std::size_t node, bool answered) {
 void BalancerWatch::poll() {
   next_poll_.arm(poll_interval);
   on_routing_change();
+  for (std::size_t node = 0; clients_ == nullptr && node < balancer_.nodes(); ++node) {
+    if (!balancer_.in_dns(node) || !balancer_.node(node).up()) continue;
+    for (const TargetId target : balancer_.targets().routable(node)) {
+      checker_.on_flow(now(), node, target);
+    }
+  }
   check_work();
 }
 

@@ -13,8 +13,8 @@ namespace predrill::models {
 
 class BalancerWatch final : public TargetGroupObserver, public LoadBalancerObserver {
  public:
-  /// Watches from now on; they outlive it. Construct before the first
-  /// request. `clients` may be null.
+  /// Watches from now on; they outlive it. Construct before the first request. Without clients the
+  /// load is a rate, whose flows go to every target that a node may choose.
   BalancerWatch(LoadBalancer& balancer, ServiceClients* clients);
 
   BalancerChecker& checker() { return checker_; }

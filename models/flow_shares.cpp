@@ -38,7 +38,8 @@ double FlowShares::total() const {
 void FlowShares::advance() {
   const Time now = simulation_.now();
   if (now == at_) return;
-  const double dt = sim::seconds(now - at_);
+  const Time since = at_;
+  const double dt = sim::seconds(now - since);
   const double decay = sim::portable::exp(-dt / lifetime_);
   const double arriving = config_.new_flows_per_minute / 60;
   const double before = served_now();
@@ -55,6 +56,7 @@ void FlowShares::advance() {
   stats_.failed_requests += config_.requests_per_second * failing * dt;
   stats_.failed_flows += lost_flows;
   if (failing_permille_ > 0 && !stats_.failing.empty()) stats_.failing.back().second = now;
+  if (observer_ != nullptr) observer_->on_interval(now - since);
 }
 
 double FlowShares::served_share() {
@@ -77,6 +79,7 @@ double FlowShares::tps(Index target) {
 }
 
 void FlowShares::after_change() {
+  if (observer_ != nullptr) observer_->on_change();
   const double served = served_now();
   stats_.least_served_tps = std::min(stats_.least_served_tps, config_.requests_per_second * served);
   const double sum = total();
@@ -113,6 +116,7 @@ void FlowShares::restart_stats() {
   stats_.least_served_tps = config_.requests_per_second;
   stats_.least_serving = static_cast<std::int64_t>(targets_.size());
   for (Target& target : targets_) target.tps_max = 0;
+  if (observer_ != nullptr) observer_->on_restart();
   after_change();
 }
 

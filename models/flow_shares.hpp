@@ -32,7 +32,9 @@ struct FlowSharesConfig {
   double requests_per_second = 0;
   double flows = 0;  // at a time
   double new_flows_per_minute = 0;
-  sim::Duration request_timeout = std::chrono::seconds(30);  // after which a client drops its flow
+  /// After which a client drops its flow. Assumption: between OkHttp's 10 s (readTimeout) and 100 s
+  /// of .NET's HttpClient.Timeout; java.net.http and Go's net/http wait for ever unless told.
+  sim::Duration request_timeout = std::chrono::seconds(30);
 };
 
 namespace flow_kinds {
@@ -40,6 +42,19 @@ inline constexpr sim::Kind failing{"service.requests_failing", "{0} of 1000 requ
 inline constexpr sim::Kind served{"service.requests_served", "all requests are served"};
 inline constexpr sim::Kind cut{"service.flows_cut", "{0} flows of {1:n} end and come back"};
 }  // namespace flow_kinds
+
+/// Told how the flows go, for checks.
+class FlowSharesObserver {
+ public:
+  virtual void on_restart() {}
+  /// The flows have gone their way for so long, up to now.
+  virtual void on_interval(sim::Duration /*length*/) {}
+  /// Something else has changed at this instant.
+  virtual void on_change() {}
+
+ protected:
+  ~FlowSharesObserver() = default;
+};
 
 class FlowShares {
  public:
@@ -87,6 +102,7 @@ class FlowShares {
   };
   const Stats& stats();
   void restart_stats();
+  void observe(FlowSharesObserver& observer) { observer_ = &observer; }
 
  private:
   void advance();
@@ -100,6 +116,7 @@ class FlowShares {
   FlowSharesConfig config_;
   double lifetime_ = 1;  // seconds
   std::vector<Target> targets_;
+  FlowSharesObserver* observer_ = nullptr;
   Stats stats_;
   sim::Time at_{};
   std::int64_t failing_permille_ = 0;

@@ -204,9 +204,11 @@ void KubeApi::note_eviction(PodId id) {
 }
 
 // pkg/registry/core/pod/strategy.go CheckGracefulDelete: a second DELETE only shortens.
-void KubeApi::remove(PodId id, Duration grace) {
+void KubeApi::remove(PodId id, Duration grace, Deleter deleter) {
   PodObject& pod = pods_[id];
   if (pod.gone) return;
+  if (!pod.deleted) pod.deleter = deleter;
+  pod.forced = pod.forced || grace == 0s;
   if (grace < 0s) grace = workloads_[pod.workload].termination_grace_period;
   const bool at_once = grace == 0s || pod.node == no_node || pod.failed;
   if (at_once) {
@@ -222,6 +224,12 @@ void KubeApi::remove(PodId id, Duration grace) {
     emit(pod.entity, kube_kinds::pod_deleted, grace.count());
   }
   tell(id);
+}
+
+void KubeApi::kubectl_delete(PodId id, std::optional<Duration> grace_period, bool force) {
+  Duration grace = grace_period.value_or(force ? Duration{} : Duration(-1s));
+  if (grace == 0s && !force) grace = 1s;
+  remove(id, grace, Deleter::person);
 }
 
 void KubeApi::set_failed(PodId id) {

@@ -84,6 +84,9 @@ struct PodWorkloadConfig {
   PodWorkloadConfig();
 };
 
+/// Whose DELETE it was.
+enum class Deleter : std::uint8_t { controller, eviction, person };
+
 struct NodeObject {
   std::string name;
   std::string zone;
@@ -103,17 +106,19 @@ struct PodObject {
   WorkloadId workload = 0;
   sim::EntityId entity{};
   NodeId node = no_node;
-  bool has_address = false;       // status.podIP of a sandbox that exists
-  std::uint32_t address = 0;      // goes up with each sandbox: another IP
-  bool running = false;           // the container status says so
-  bool containers_ready = false;  // ContainersReady
-  bool ready = false;             // Ready
-  bool gate = true;               // condition of the readiness gate; true without one
-  bool deleted = false;           // deletionTimestamp is set
-  sim::Time deletion{};           // when it was set
-  sim::Duration grace{};          // deletionGracePeriodSeconds
-  bool failed = false;            // phase Failed: the name is not used again
-  bool gone = false;              // the object is removed
+  bool has_address = false;               // status.podIP of a sandbox that exists
+  std::uint32_t address = 0;              // goes up with each sandbox: another IP
+  bool running = false;                   // the container status says so
+  bool containers_ready = false;          // ContainersReady
+  bool ready = false;                     // Ready
+  bool gate = true;                       // condition of the readiness gate; true without one
+  bool deleted = false;                   // deletionTimestamp is set
+  sim::Time deletion{};                   // when it was set
+  sim::Duration grace{};                  // deletionGracePeriodSeconds
+  Deleter deleter = Deleter::controller;  // whose DELETE it was
+  bool forced = false;                    // DELETE with gracePeriodSeconds 0
+  bool failed = false;                    // phase Failed: the name is not used again
+  bool gone = false;                      // the object is removed
   std::int32_t restarts = 0;
   std::int32_t ordinal = 0;  // of a StatefulSet
   bool new_revision = false;
@@ -176,7 +181,11 @@ class KubeApi {
   /// MarkPodsNotReady of the node controller: Ready=False, whatever the containers do.
   void mark_not_ready(PodId pod);
   /// DELETE with this grace period; the pod's own where it is negative. 0 removes the object.
-  void remove(PodId pod, sim::Duration grace = std::chrono::seconds(-1));
+  void remove(PodId pod, sim::Duration grace = std::chrono::seconds(-1),
+              Deleter deleter = Deleter::controller);
+  /// `kubectl delete pod [--grace-period=N] [--force]`: without --force 0 is made 1 (kubectl
+  /// pkg/cmd/delete/delete.go Complete), with it the object goes at once.
+  void kubectl_delete(PodId pod, std::optional<sim::Duration> grace_period, bool force);
   void set_new_revision(PodId pod) { pods_[pod].new_revision = true; }
   void note_eviction(PodId pod);
   void set_failed(PodId pod);

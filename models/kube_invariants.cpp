@@ -1,9 +1,8 @@
 #include "models/kube_invariants.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
-
-#include "models/workload_controllers.hpp"
 
 namespace predrill::models {
 
@@ -18,15 +17,23 @@ constexpr Duration pass_slack = 50ms;
 
 }  // namespace
 
-KubeInvariants::KubeInvariants(KubeApi& api, KubeletConfig kubelet, NodeLifecycleConfig lifecycle)
-    : api_(api), kubelet_(std::move(kubelet)), lifecycle_(std::move(lifecycle)) {}
+KubeInvariants::KubeInvariants(KubeApi& api, KubeletConfig kubelet, NodeLifecycleConfig lifecycle,
+                               const WorkloadTimings& workloads)
+    : api_(api),
+      kubelet_(std::move(kubelet)),
+      lifecycle_(std::move(lifecycle)),
+      controller_latency_(static_cast<std::int64_t>(workloads.controller.max())) {}
+
+KubeInvariants::Pod KubeInvariants::seen_as(const PodObject& pod) {
+  return {pod.running,  pod.ready,   pod.containers_ready, pod.gone,
+          pod.active(), pod.deleted, pod.address,          pod.restarts};
+}
 
 void KubeInvariants::watch(Kubelet& kubelet) {
   kubelets_[kubelet.node()] = &kubelet;
   kubelet.observe(*this);
   for (const PodId id : api_.pods_on(kubelet.node())) {
-    const PodObject& pod = api_.pod(id);
-    pods_[id] = {pod.running, pod.ready, pod.containers_ready, pod.gone};
+    pods_[id] = seen_as(api_.pod(id));
   }
 }
 
@@ -61,9 +68,66 @@ void KubeInvariants::on_pod(PodId id) {
   if (pod.gone && !seen.gone && pod.grace > 0s && !confirmed) {
     report("K17 " + pod.name + " was removed while its processes run");
   }
-  seen = {pod.running, pod.ready, pod.containers_ready, pod.gone};
+  check_deletion(pod, seen);
+  check_restart(pod, seen);
+  seen = seen_as(pod);
   check_active(id);
   check_name(id);
+  check_replacement();
+}
+
+void KubeInvariants::check_deletion(const PodObject& pod, const Pod& before) {
+  const bool of_a_kubelet = pod.node != no_node && !pod.failed;
+  if (pod.gone && !before.gone && !before.deleted && of_a_kubelet && !pod.forced) {
+    report("K21 " + pod.name + " was removed at once without --force");
+  }
+  if (pod.deleted && !pod.gone && pod.grace < 1s) {
+    report("K21 " + pod.name + " is deleted with a grace period of " + sim::to_text(pod.grace));
+  }
+  const PodWorkloadConfig& config = api_.workload(pod.workload);
+  if (!before.active || pod.active() || config.kind != ControllerKind::deployment) return;
+  std::int32_t active = 0;
+  std::int32_t available = 0;
+  for (const PodId other : api_.pods_of(pod.workload)) {
+    active += api_.pod(other).active() ? 1 : 0;
+    available += api_.pod(other).active() && api_.pod(other).ready ? 1 : 0;
+  }
+  if (active < config.replicas && !owed_.contains(pod.workload)) {
+    owed_[pod.workload] = now() + controller_latency_;
+  }
+  const std::int32_t least = config.replicas - resolve_fenceposts(config).unavailable;
+  const bool by_rollout = pod.deleted && pod.deleter == Deleter::controller && !pod.failed;
+  if (by_rollout && before.ready && available < least) {
+    report("K20 " + config.name + " deletes " + pod.name + " and has " + std::to_string(available) +
+           " available pods");
+  }
+}
+
+void KubeInvariants::check_restart(const PodObject& pod, const Pod& before) {
+  const bool again = before.address > 0 && pod.address != before.address;
+  if (again && pod.restarts != before.restarts + 1) {
+    report("K22 " + pod.name + " starts again with " + std::to_string(pod.restarts) +
+           " restarts after " + std::to_string(before.restarts));
+  }
+  if (pod.failed && (pod.running || pod.ready)) report("K22 " + pod.name + " runs after it failed");
+}
+
+// Asked whenever something is seen: late by a relist at most.
+void KubeInvariants::check_replacement() {
+  for (auto owed = owed_.begin(); owed != owed_.end();) {
+    const PodWorkloadConfig& config = api_.workload(owed->first);
+    const auto& pods = api_.pods_of(owed->first);
+    const auto active =
+        std::count_if(pods.begin(), pods.end(), [&](PodId pod) { return api_.pod(pod).active(); });
+    const bool replaced = active >= config.replicas;
+    const bool late = !replaced && now() > owed->second;
+    if (late) {
+      report("K18 " + config.name + " has " + std::to_string(active) + " of " +
+             std::to_string(config.replicas) + " pods and no replacement " +
+             sim::to_text(now() - owed->second + controller_latency_) + " after a deletion");
+    }
+    owed = replaced || late ? owed_.erase(owed) : std::next(owed);
+  }
 }
 
 void KubeInvariants::check_active(PodId id) {
@@ -80,15 +144,18 @@ void KubeInvariants::check_active(PodId id) {
 
 void KubeInvariants::check_name(PodId id) {
   const PodObject& pod = api_.pod(id);
-  if (pod.gone || api_.workload(pod.workload).kind != ControllerKind::stateful_set) return;
+  if (pod.gone) return;
+  const bool stateful = api_.workload(pod.workload).kind == ControllerKind::stateful_set;
+  if (!stateful && !pod.failed) return;
   for (const PodId other : api_.pods_of(pod.workload)) {
-    if (other != id && api_.pod(other).name == pod.name) {
-      report("K17 two pods are named " + pod.name);
-    }
+    if (other == id || api_.pod(other).name != pod.name) continue;
+    report(stateful ? "K17 two pods are named " + pod.name
+                    : "K22 the name of " + pod.name + ", which failed, is used again");
   }
 }
 
 void KubeInvariants::on_relist(NodeId node, Time start, bool) {
+  if (!owed_.empty()) check_replacement();
   const auto last = relists_.find(node);
   const Duration period = kubelet_.evented_pleg ? Duration(300s) : kubelet_.relist_period;
   if (last != relists_.end() && start - last->second < period) {

@@ -10,10 +10,17 @@
 //   K15 no eviction before its toleration, none without a taint
 //   K16 taints in a zone keep their rate
 //   K17 an object with a grace period goes only when its processes have; names are unique
+//   K18 a ReplicaSet replaces a pod when its deletion begins, within the controllers' latency
 //   K19 SIGKILL comes at least 2 s after SIGTERM
-//   K20 a Deployment has at most replicas + surge active pods
+//   K20 a Deployment has at most replicas + surge active pods; its rolling update deletes no pod
+//       that leaves fewer than replicas - unavailable available
+//   K21 only --force removes an object at once; every other grace period is at least 1 s
+//   K22 a pod that starts again does so under its name with one restart more; a failed one never
 //   K25 no alert before `for`, no notification before group_wait
 //   K26 people act in order: paged, acknowledged, step after step
+//
+// Numbers 1 to 9 and 23 are those of the load balancer (balancer_invariants.hpp: B1 to B9, B10), 24
+// that of ECS (rollout), 27 is B11 and flow_invariants.hpp, 28 the comparison of fingerprints.
 #pragma once
 
 #include <map>
@@ -25,6 +32,7 @@
 #include "models/monitoring.hpp"
 #include "models/node_lifecycle.hpp"
 #include "models/responder.hpp"
+#include "models/workload_controllers.hpp"
 
 namespace predrill::models {
 
@@ -34,7 +42,8 @@ class KubeInvariants final : public KubeObserver,
                              public AlertObserver,
                              public ResponderObserver {
  public:
-  KubeInvariants(KubeApi& api, KubeletConfig kubelet, NodeLifecycleConfig lifecycle);
+  KubeInvariants(KubeApi& api, KubeletConfig kubelet, NodeLifecycleConfig lifecycle,
+                 const WorkloadTimings& workloads = {});
 
   /// Looks at its pods from now on.
   void watch(Kubelet& kubelet);
@@ -66,21 +75,31 @@ class KubeInvariants final : public KubeObserver,
     bool ready = false;
     bool containers_ready = false;
     bool gone = false;
+    bool active = false;
+    bool deleted = false;
+    std::uint32_t address = 0;
+    std::int32_t restarts = 0;
   };
+  static Pod seen_as(const PodObject& pod);
   sim::Time now() const { return api_.simulation().now(); }
   void report(std::string text);
   Kubelet* kubelet_of(PodId pod) const;
   void check_active(PodId pod);
   void check_name(PodId pod);
+  void check_deletion(const PodObject& pod, const Pod& before);
+  void check_restart(const PodObject& pod, const Pod& before);
+  void check_replacement();
 
   KubeApi& api_;
   KubeletConfig kubelet_;
   NodeLifecycleConfig lifecycle_;
+  sim::Duration controller_latency_;  // at most
   std::map<NodeId, Kubelet*> kubelets_;
   std::map<PodId, Pod> pods_;
   std::map<NodeId, sim::Time> relists_, leases_;
   std::map<NodeId, Taint> taints_;
   std::map<std::string, sim::Time> zone_taints_;
+  std::map<WorkloadId, sim::Time> owed_;  // a replacement is due by then
   sim::Time last_action_{};
   std::vector<Broken> broken_;
 };

@@ -210,7 +210,7 @@ Task<> NodeLifecycle::evict(const PodId id, const NodeId node, const std::uint32
   if (seen_[node].taint_generation != generation || !api_.pod(id).active()) co_return;
   if (observer_ != nullptr) observer_->on_eviction(id, tainted, toleration);
   api_.note_eviction(id);
-  api_.remove(id);
+  api_.remove(id, Duration(-1s), Deleter::eviction);
 }
 
 }  // namespace predrill::models

@@ -74,9 +74,10 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
   command
       ->add_option("--measure", what_if.measures,
                    "columns of the table: rto.p99, haproxy.downtime.mean, detection.p50, "
-                   "errors.p95, waiting.max, rpo.rows.max")
-      ->delimiter(',')
-      ->capture_default_str();
+                   "errors.p95, waiting.max, rpo.rows.max; own.NAME.p95: a measure that only such "
+                   "systems have (default: rto.p50,rto.p99,rpo.rows.max; of a service behind a "
+                   "load balancer its own)")
+      ->delimiter(',');
   command->add_option("--optimise", what_if.optimise,
                       "goals, e.g. \"min rto.p99, min false_failovers.per_year\" or \"rto.p99 <= "
                       "30s\": the points that none beats, and the smallest change");

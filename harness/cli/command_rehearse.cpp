@@ -68,7 +68,8 @@ void print_advice(const std::vector<ScenarioSpec>& scenarios,
       line += "may not come back by itself: have a person ready, abort after " +
               sim::to_text(sim::Duration(q.p50 + q.p50 / 2));
     } else {
-      line += "abort when writes have not come back after " +
+      line += (summary.of_database() ? "abort when writes have not come back after "
+                                     : "abort when requests still fail after ") +
               sim::to_text(sim::Duration(q.max + q.max / 2)) + " (longest seen " +
               sim::to_text(sim::Duration(q.max)) + ")";
     }

@@ -294,6 +294,8 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
             : like == &result.released ? "Log against simulation, in the runs that released the key"
                                        : "Log against simulation, in the runs whose key expired",
             observed_text(scenario.observed, like == nullptr ? result.all : *like, style), style);
+    section("Figures of the log against simulation",
+            figures_text(scenario.observed, like == nullptr ? result.all : *like, style), style);
     std::string remarks;
     for (const std::string& remark : scenario.remarks) {
       for (std::string& line : wrap("- " + remark, style.width - 2)) remarks += "  " + line + "\n";

@@ -132,7 +132,8 @@ std::string estimate_text(const sim::Estimate& e) {
 int command_sensitivity(const WhatIfCommand& command) {
   std::vector<VaryAxis> axes;
   std::string problem;
-  const auto measure = parse_measure(command.measures.front(), problem);
+  const auto measure = parse_measure(
+      command.measures.empty() ? std::string("rto.p50") : command.measures.front(), problem);
   if (!measure) std::fprintf(stderr, "predrill: --measure: %s\n", problem.c_str());
   if (!read_ranges(command, axes) || !measure) return exit_usage;
   Diagnostics diagnostics;

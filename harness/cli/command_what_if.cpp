@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -6,6 +7,7 @@
 #include "harness/cli/cli.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
+#include "harness/kinds/system_kind.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
@@ -13,6 +15,7 @@
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
 #include "harness/what_if/capacity.hpp"
+#include "harness/what_if/health_checks.hpp"
 #include "harness/what_if/optimise.hpp"
 #include "harness/what_if/study.hpp"
 #include "harness/what_if/study_text.hpp"
@@ -97,8 +100,26 @@ bool all_measured(const std::vector<StudyMeasure>& measures, const SystemSpec& s
   return ok;
 }
 
+// Before those that goals ask for.
+void add_usual_measures(const SystemSpec& system, std::vector<StudyMeasure>& measures) {
+  const std::vector<std::string> usual =
+      system.kind != nullptr ? system.kind->usual_measures()
+                             : std::vector<std::string>{"rto.p50", "rto.p99", "rpo.rows.max"};
+  std::vector<StudyMeasure> all;
+  std::string problem;
+  for (const std::string& name : usual) {
+    if (auto measure = parse_measure(name, problem)) all.push_back(std::move(*measure));
+  }
+  for (StudyMeasure& measure : measures) {
+    const bool known = std::any_of(
+        all.begin(), all.end(), [&](const StudyMeasure& one) { return one.name == measure.name; });
+    if (!known) all.push_back(std::move(measure));
+  }
+  measures = std::move(all);
+}
+
 double in_document_unit(const StudyMeasure& measure, double value) {
-  return measure.is_time() ? value / 1e9 : value;
+  return measure.is_time() ? value / 1e9 : measure.is_fixed_point() ? value / 1e3 : value;
 }
 
 ResultEntry entry_of(const StudyPlan& plan, const StudyResult& result, const PointResult& point,
@@ -266,6 +287,11 @@ int command_what_if(const WhatIfCommand& command) {
   const auto plan =
       plan_study(command.scenario, command.common.settings, std::move(axes), diagnostics);
   if (!report(diagnostics) || !plan) return exit_usage;
+  const SystemSpec& system = plan->current.system;
+  if (command.measures.empty()) add_usual_measures(system, measures);
+  for (StudyMeasure& measure : measures) {
+    if (system.kind != nullptr) measure.own_unit = system.kind->unit_of(measure.own);
+  }
   if (!can_simulate(plan->current.system)) return exit_usage;
   if (!all_measured(measures, plan->current.system)) return exit_usage;
   if (plan->points.empty()) {
@@ -303,6 +329,7 @@ int command_what_if(const WhatIfCommand& command) {
     section("What moves the mean RTO: % per 1 % of the setting, by stage",
             elasticity_text(moved, style), style);
     section("Closed forms of the pool", capacity_text(*plan, style), style);
+    section("Closed forms of the health checks", check_forms_text(*plan, style), style);
     std::string remarks;
     for (const std::string& remark : plan->current.remarks) {
       for (const std::string& line : wrap("- " + remark, style.width - 2)) {

@@ -47,10 +47,10 @@ struct RehearseCommand {
 struct WhatIfCommand {
   CommonOptions common;
   std::string scenario;
-  std::vector<std::string> vary;  // path=a,b,c; path=20..60:10; a/b=1/2,3/4
-  std::vector<std::string> measures = {"rto.p50", "rto.p99", "rpo.rows.max"};
-  std::string sensitivity;  // "morris" or "sobol", over ranges
-  std::string optimise;     // "min rto.p99, min false_failovers.per_year"
+  std::vector<std::string> vary;      // path=a,b,c; path=20..60:10; a/b=1/2,3/4
+  std::vector<std::string> measures;  // empty: those of the system's kind
+  std::string sensitivity;            // "morris" or "sobol", over ranges
+  std::string optimise;               // "min rto.p99, min false_failovers.per_year"
 };
 
 struct AvailabilityCommand {

@@ -31,7 +31,10 @@ constexpr std::array<ArgumentForm, 1> reboot_arguments = {
 constexpr std::array<ArgumentForm, 1> path_arguments = {
     {{"impact", ArgumentType::word, "what fails", true, paths}}};
 
-constexpr std::array<FaultType, 9> faults = {{
+constexpr std::array<ArgumentForm, 1> check_arguments = {
+    {{"share", ArgumentType::share, "of the checks that fail", true}}};
+
+constexpr std::array<FaultType, 10> faults = {{
     {"containerd_deadlock", "containerd locks up on a node",
      "CRI calls hang or fail; the data path fails only if dataplane_impact says so",
      deadlock_arguments},
@@ -49,6 +52,8 @@ constexpr std::array<FaultType, 9> faults = {{
      {}},
     {"targets_unhealthy", "no target answers health checks", "all fail at once: fail-open",
      path_arguments},
+    {"checks_failing", "health checks fail at random",
+     "each check is lost with this probability; the service works: false alarms", check_arguments},
     {"rollout", "a rolling update of the service", "every pod is replaced by its strategy", {}},
 }};
 
@@ -149,6 +154,7 @@ void end_fault(GatewayWorld& world, const FaultSpec& fault) {
   if (fault.name == "data_path" || fault.name == "targets_unhealthy") {
     fail_path(world, fault, DataPath::works);
   }
+  if (fault.name == "checks_failing") world.set_check_loss(0);
 }
 
 Task<> end_later(GatewayWorld& world, const FaultSpec fault, const Duration length) {
@@ -181,7 +187,7 @@ std::vector<std::string> gateway_targets(const GatewaySpec& spec, const FaultTyp
     if (!spec.nodes.empty()) add(spec.nodes[spec.busiest_node()].zone);
     for (const std::string& zone : spec.zones) add(zone);
   }
-  if (fault.name == "targets_unhealthy") add("all_pods");
+  if (fault.name == "targets_unhealthy" || fault.name == "checks_failing") add("all_pods");
   if (strikes_nodes(fault.name) || fault.name == "data_path") {
     if (!spec.nodes.empty()) add(spec.nodes[spec.busiest_node()].name);
     for (const GatewayNode& node : spec.nodes) add(node.name);
@@ -207,6 +213,10 @@ std::vector<FaultSpec> gateway_usual_faults(const GatewaySpec& spec) {
       fault.arguments.emplace("impact", std::string("cni_loss"));
       fault.length = 5min;
     }
+    if (type.name == "checks_failing") {
+      fault.arguments.emplace("share", 0.05);
+      fault.length = 10min;
+    }
     if (type.name == "node_power_loss" || type.name == "zone_loss") fault.length = 10min;
     all.push_back(std::move(fault));
   }
@@ -223,6 +233,8 @@ void strike_gateway(GatewayWorld& world, const FaultSpec& fault) {
     fail_path(world, fault, path_of(fault.argument<std::string>("impact")));
   } else if (fault.name == "process_kill") {
     for (const PodId pod : pods_named(world, fault.targets)) world.kill_pod(pod);
+  } else if (fault.name == "checks_failing") {
+    world.set_check_loss(*fault.argument<double>("share"));
   } else if (fault.name == "rollout") {
     world.workloads().roll(world.served());
   }

@@ -5,6 +5,7 @@
 
 #include "harness/kinds/fault_schedule.hpp"
 #include "harness/kinds/gateway_faults.hpp"
+#include "harness/kinds/gateway_latency.hpp"
 #include "harness/kinds/gateway_reader.hpp"
 #include "harness/kinds/gateway_world.hpp"
 
@@ -84,6 +85,25 @@ std::uint64_t whole(double value) {
   return static_cast<std::uint64_t>(value + 0.5);
 }
 
+// Of the busiest target, by the closed form of its worker queue; without a steady state none.
+void add_latencies(const GatewaySpec& spec, std::string_view when, double tps, RunMeasures& run) {
+  for (const auto& [name, p] : {std::pair{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}) {
+    const auto latency = response_quantile(spec.process, tps, p);
+    if (!latency) continue;
+    run.values.push_back(
+        {"latency." + std::string(when) + "." + name, MeasureUnit::time, latency->count()});
+  }
+}
+
+// Of the requests that were answered, where each is simulated.
+void add_measured_latencies(const models::ServiceClients& clients, RunMeasures& run) {
+  for (const auto& [name, p] : {std::pair{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}) {
+    const auto latency = clients.stats().response.quantile(p);
+    if (!latency) continue;
+    run.values.push_back({"latency.measured." + std::string(name), MeasureUnit::time, *latency});
+  }
+}
+
 void measure(GatewayWorld& world, Time fault, double tps_before, RunMeasures& run) {
   const Time until = world.sim().now();
   models::FlowShares& shares = world.shares();
@@ -117,6 +137,14 @@ void measure(GatewayWorld& world, Time fault, double tps_before, RunMeasures& ru
       {"tps_per_target.max", MeasureUnit::thousandth, thousandths(stats.most_tps_per_target)},
       {"utilisation.max_percent", MeasureUnit::thousandth,
        thousandths(100 * stats.most_tps_per_target / capacity_of_one)}};
+  add_latencies(spec, "before", tps_before, run);
+  add_latencies(spec, "busiest", stats.most_tps_per_target, run);
+  if (world.clients() != nullptr) add_measured_latencies(*world.clients(), run);
+  run.values.push_back({"targets.false_alarms", MeasureUnit::count, world.false_alarms()});
+  if (world.slowest_detection() >= Duration{}) {
+    run.values.push_back(
+        {"targets.slowest_detection", MeasureUnit::time, world.slowest_detection().count()});
+  }
   for (std::size_t i = 0; i < spec.rules.size(); ++i) {
     run.values.push_back(
         {"pages." + spec.rules[i].rule.name, MeasureUnit::count, world.pages()[i]});
@@ -141,8 +169,23 @@ class GatewayKind final : public SystemKind {
     return gateway_usual_faults(spec_of(system));
   }
   Duration observation() const override { return 20min; }
+  std::optional<MeasureUnit> unit_of(std::string_view value) const override;
+  std::vector<std::string> usual_measures() const override {
+    return {"rto.p50", "own.targets.slowest_detection.p50", "own.requests.failed.mean",
+            "own.targets.false_alarms.mean", "own.targets.least_healthy.min"};
+  }
   RunOutcome run(const ScenarioSpec& scenario, const RunOptions& options) const override;
 };
+
+std::optional<MeasureUnit> GatewayKind::unit_of(std::string_view value) const {
+  if (value.empty()) return std::nullopt;
+  if (value == "targets.slowest_detection" || value.starts_with("latency.")) {
+    return MeasureUnit::time;
+  }
+  const bool fixed_point = value.starts_with("tps_per_target.") ||
+                           value == "throughput.least_tps" || value == "utilisation.max_percent";
+  return fixed_point ? MeasureUnit::thousandth : MeasureUnit::count;
+}
 
 RunOutcome GatewayKind::run(const ScenarioSpec& scenario, const RunOptions& options) const {
   RunOutcome outcome;
@@ -153,8 +196,10 @@ RunOutcome GatewayKind::run(const ScenarioSpec& scenario, const RunOptions& opti
   sim::Simulation& sim = world.sim();
   if (options.sink != nullptr) sim.trace().attach(*options.sink);
   world.start();
-  FaultSchedule faults(sim, scenario.faults, gateway_milestones,
-                       [&](const FaultSpec& fault) { strike_gateway(world, fault); });
+  FaultSchedule faults(sim, scenario.faults, gateway_milestones, [&](const FaultSpec& fault) {
+    world.declare_fault();
+    strike_gateway(world, fault);
+  });
   faults.start();
   // Just before the first fault; where each waits for an event, until that has come.
   constexpr Duration patience = 24h;
@@ -172,8 +217,8 @@ RunOutcome GatewayKind::run(const ScenarioSpec& scenario, const RunOptions& opti
   sim.run_until(fault + scenario.run_for);
   measure(world, fault, tps_before, run);
   run.milestones = faults.named_times();
-  for (const models::KubeInvariants::Broken& broken : world.invariants().broken()) {
-    run.violations.push_back({broken.text, false});
+  for (std::string& broken : world.broken_invariants()) {
+    run.violations.push_back({std::move(broken), false});
   }
   if (options.timeline) outcome.timeline = faults.timeline();
   run.fingerprint = sim.fingerprint();

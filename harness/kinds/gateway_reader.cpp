@@ -21,13 +21,14 @@ constexpr std::array<SightName, 8> sights = {{{Sight::unhealthy_targets, "unheal
                                               {Sight::pods_running, "pods_running"},
                                               {Sight::pods_ready, "pods_ready"}}};
 
-constexpr std::array<CommandName, 7> commands = {
+constexpr std::array<CommandName, 8> commands = {
     {{Command::reboot_node, "reboot_node"},
      {Command::reboot_node_forced, "reboot_node_forced"},
      {Command::restart_containerd, "restart_containerd"},
      {Command::restart_kubelet, "restart_kubelet"},
      {Command::cordon_node, "cordon_node"},
      {Command::delete_pods, "delete_pods"},
+     {Command::delete_pods_grace_0, "delete_pods_grace_0"},
      {Command::delete_pods_forced, "delete_pods_forced"}}};
 
 // Reads everything that names something else: zones, nodes, workloads, pods.

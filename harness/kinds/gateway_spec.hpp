@@ -50,6 +50,7 @@ enum class Command : std::uint8_t {
   restart_kubelet,
   cordon_node,
   delete_pods,
+  delete_pods_grace_0,  // kubectl delete --grace-period=0: behaves as 1
   delete_pods_forced
 };
 struct CommandName {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/portable_math.hpp"
+
 namespace predrill::harness {
 
 using namespace std::chrono_literals;
@@ -116,7 +118,8 @@ void GatewayWorld::build_people() {
 
 void GatewayWorld::start() {
   api_.observe(*this);
-  invariants_ = std::make_unique<models::KubeInvariants>(api_, spec_.kubelet, spec_.lifecycle);
+  invariants_ = std::make_unique<models::KubeInvariants>(api_, spec_.kubelet, spec_.lifecycle,
+                                                         spec_.workload_timings);
   api_.observe(*invariants_);
   for (auto& kubelet : kubelets_) invariants_->watch(*kubelet);
   lifecycle_->observe(*invariants_);
@@ -144,7 +147,16 @@ void GatewayWorld::start() {
   for (std::size_t node = 0; node < spec_.churn.size(); ++node) {
     if (spec_.churn[node] > 0) sim_.world().spawn(run_jobs(node));
   }
-  if (!spec_.single_requests) return;
+  if (spec_.single_requests) build_clients();
+  flow_checker_ = std::make_unique<models::FlowChecker>(shares_);
+  shares_.observe(*flow_checker_);
+  balancer_watch_ = std::make_unique<models::BalancerWatch>(*balancer_, clients_.get());
+  balancer_watch_->checker().set_least_healthy(
+      static_cast<std::size_t>(spec_.served_workload().replicas));
+  if (clients_) clients_->start();
+}
+
+void GatewayWorld::build_clients() {
   const auto rate = static_cast<std::int64_t>(spec_.load.requests_per_second);
   const auto flows = static_cast<std::int64_t>(spec_.load.new_flows_per_minute);
   auto config = models::ServiceClientsConfig::open_loop(rate, flows,
@@ -152,7 +164,24 @@ void GatewayWorld::start() {
   config.request_timeout = spec_.load.request_timeout;
   client_host_ = std::make_unique<sim::Host>(sim_, "clients");
   clients_ = std::make_unique<models::ServiceClients>(*client_host_, *balancer_, config);
-  clients_->start();
+}
+
+std::vector<std::string> GatewayWorld::broken_invariants() {
+  std::vector<std::string> all;
+  for (const models::KubeInvariants::Broken& broken : invariants_->broken()) {
+    all.push_back(broken.text);
+  }
+  balancer_watch_->finish();
+  for (const models::BalancerViolation& broken : balancer_watch_->checker().violations()) {
+    const bool of_target = broken.target < by_target_.size();
+    all.push_back(std::string(models::to_text(broken.invariant)) +
+                  (of_target ? ": " + api_.pod(by_target_[broken.target]->pod).name : ""));
+  }
+  flow_checker_->finish(sim_.now(), shares_.stats());
+  for (const models::FlowChecker::Broken& broken : flow_checker_->broken()) {
+    all.push_back(broken.text);
+  }
+  return all;
 }
 
 void GatewayWorld::start_measuring() {
@@ -162,6 +191,8 @@ void GatewayWorld::start_measuring() {
   reduced_ = false;
   most_unhealthy_ = 0;
   least_healthy_ = healthy_targets();
+  slowest_detection_ = Duration(-1);
+  false_alarms_ = 0;
   count_targets();
 }
 
@@ -199,6 +230,7 @@ void GatewayWorld::start(PodId pod) {
   cut_.push_back(false);
   shares_.add(api_.pod(pod).name);
   apply_path(sandbox, node_path_[node]);
+  if (check_loss_ > 0) lose_checks(sandbox);
 }
 
 void GatewayWorld::terminate(PodId pod) {
@@ -265,11 +297,15 @@ void GatewayWorld::update_path(Sandbox& sandbox) {
   const bool established =
       sandbox.path == DataPath::works || sandbox.path == DataPath::no_new_connections;
   const bool fresh = sandbox.path == DataPath::works;
-  shares_.set_path(sandbox.target, lives && sandbox.accepts && fresh, lives && established);
+  const bool connects = lives && sandbox.accepts && fresh;
+  if (connects) sandbox.broken = sim::time_max;
+  if (!connects && sandbox.broken == sim::time_max) sandbox.broken = sim_.now();
+  shares_.set_path(sandbox.target, connects, lives && established);
   monitoring_ ? monitoring_->note_change() : void();
 }
 
 void GatewayWorld::end_flows(Sandbox& sandbox) {
+  if (sandbox.broken == sim::time_max) sandbox.broken = sim_.now();
   shares_.set_path(sandbox.target, false, true);  // refused at once, nobody waits
   shares_.cut(sandbox.target);
 }
@@ -286,6 +322,26 @@ void GatewayWorld::set_data_path_of(PodId pod, DataPath path) {
   if (sandbox == nullptr) return;
   emit_pod(pod, gateway_kinds::data_path, sim_.trace().name(to_text(path)));
   apply_path(*sandbox, path);
+}
+
+// A check that is not answered at once sends its SYN again after 1, 2, 4 ... s; it fails if all
+// that fit into its time-out are lost.
+void GatewayWorld::lose_checks(Sandbox& sandbox) {
+  if (sandbox.check_loss) sim_.network().heal(*sandbox.check_loss);
+  sandbox.check_loss.reset();
+  if (check_loss_ <= 0) return;
+  int attempts = 1;
+  for (Duration next = 1s; next < spec_.target_group.health_check_timeout; next = 2 * next + 1s) {
+    ++attempts;
+  }
+  const double lost = sim::portable::pow(check_loss_, 1.0 / attempts);
+  sandbox.check_loss =
+      sim_.network().lose(balancer_nodes(), {&sandbox.host}, lost, sim::Direction::forward);
+}
+
+void GatewayWorld::set_check_loss(double probability) {
+  check_loss_ = probability;
+  for (const auto& sandbox : sandboxes_) lose_checks(*sandbox);
 }
 
 void GatewayWorld::kill_pod(PodId pod) {
@@ -340,9 +396,19 @@ std::size_t GatewayWorld::unhealthy_targets() const {
   return group.count(TargetState::unhealthy) + group.count(TargetState::unhealthy_draining);
 }
 
-void GatewayWorld::on_target_state(TargetId target, TargetState, TargetState to,
+void GatewayWorld::note_unhealthy(const Sandbox& sandbox) {
+  if (sandbox.broken == sim::time_max) {
+    ++false_alarms_;
+  } else {
+    slowest_detection_ = std::max(slowest_detection_, sim_.now() - sandbox.broken);
+  }
+}
+
+void GatewayWorld::on_target_state(TargetId target, TargetState from, TargetState to,
                                    models::TargetReason why) {
   const PodId pod = by_target_[target]->pod;
+  const bool falls = to == TargetState::unhealthy || to == TargetState::unhealthy_draining;
+  if (falls && from == TargetState::healthy) note_unhealthy(*by_target_[target]);
   switch (to) {
     case TargetState::initial:
       // Announced once: registration in progress, not again when its checks begin.
@@ -500,10 +566,10 @@ std::size_t GatewayWorld::affected_node() {
 void GatewayWorld::act(Command command) {
   const std::size_t node = affected_node();
   models::Kubelet& kubelet = *kubelets_[node];
-  const auto delete_pods = [&](Duration grace) {
+  const auto delete_pods = [&](std::optional<Duration> grace_period, bool force) {
     const std::vector<PodId> pods = api_.pods_on(static_cast<NodeId>(node));
     for (const PodId pod : pods) {
-      if (is_served(pod)) api_.remove(pod, grace);
+      if (is_served(pod)) api_.kubectl_delete(pod, grace_period, force);
     }
   };
   switch (command) {
@@ -522,10 +588,13 @@ void GatewayWorld::act(Command command) {
       api_.cordon(static_cast<NodeId>(node), true);
       break;
     case Command::delete_pods:
-      delete_pods(-1s);
+      delete_pods(std::nullopt, false);
+      break;
+    case Command::delete_pods_grace_0:
+      delete_pods(Duration{}, false);
       break;
     case Command::delete_pods_forced:
-      delete_pods(0s);
+      delete_pods(std::nullopt, true);
       break;
   }
 }

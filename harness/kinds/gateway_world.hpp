@@ -6,12 +6,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "harness/kinds/gateway_spec.hpp"
+#include "models/balancer_watch.hpp"
+#include "models/flow_invariants.hpp"
 #include "models/kube_invariants.hpp"
 #include "models/nlb.hpp"
 #include "models/service_clients.hpp"
@@ -62,6 +65,8 @@ class GatewayWorld final : public models::PodProcess,
   /// Of pods on a node, now and for those that start there.
   void set_data_path(std::size_t node, DataPath path);
   void set_data_path_of(models::PodId pod, DataPath path);
+  /// Each health check fails with this probability, whatever its target does; 0: none more.
+  void set_check_loss(double probability);
   void lose_zone(std::string_view zone);
   void restore_zone(std::string_view zone);
   void kill_pod(models::PodId pod);
@@ -84,7 +89,10 @@ class GatewayWorld final : public models::PodProcess,
   models::Responder& responder() { return *responder_; }
   models::WorkloadId served() const { return static_cast<models::WorkloadId>(spec_.served); }
 
-  const models::KubeInvariants& invariants() const { return *invariants_; }
+  /// What broke a rule so far; ends the checks.
+  std::vector<std::string> broken_invariants();
+  /// A fault has struck: capacity may fall from here on.
+  void declare_fault() { balancer_watch_->checker().declare_fault(true); }
 
   std::size_t healthy_targets() const;
   std::size_t unhealthy_targets() const;
@@ -92,6 +100,11 @@ class GatewayWorld final : public models::PodProcess,
   std::vector<std::pair<sim::Time, sim::Time>> reduced_capacity() const;
   std::size_t most_unhealthy() const { return most_unhealthy_; }
   std::size_t least_healthy() const { return least_healthy_; }
+  /// The longest time since start_measuring() from the failure of a pod's data path until its
+  /// target was unhealthy; negative if none became so.
+  sim::Duration slowest_detection() const { return slowest_detection_; }
+  /// Targets that became unhealthy since then while their data path worked.
+  std::int64_t false_alarms() const { return false_alarms_; }
 
  private:
   struct Sandbox {
@@ -105,7 +118,9 @@ class GatewayWorld final : public models::PodProcess,
     models::PodId pod = 0;
     bool accepts = true;
     DataPath path = DataPath::works;
+    sim::Time broken = sim::time_max;  // since when it takes no new connections
     std::vector<sim::FaultId> cuts;
+    std::optional<sim::FaultId> check_loss;
   };
 
   // PodProcess
@@ -132,11 +147,14 @@ class GatewayWorld final : public models::PodProcess,
   void build_nodes();
   void build_pods();
   void build_people();
+  void build_clients();
   Sandbox* sandbox_of(models::PodId pod);
   bool is_served(models::PodId pod) const { return api_.pod(pod).workload == served(); }
   void apply_path(Sandbox& sandbox, DataPath path);
   void update_path(Sandbox& sandbox);
   void end_flows(Sandbox& sandbox);
+  void note_unhealthy(const Sandbox& sandbox);
+  void lose_checks(Sandbox& sandbox);
   void count_targets();
   void emit_pod(models::PodId pod, const sim::Kind& kind, std::int64_t a = 0);
   sim::Task<> run_jobs(const std::size_t node);
@@ -166,10 +184,15 @@ class GatewayWorld final : public models::PodProcess,
   std::unique_ptr<models::Monitoring> monitoring_;
   std::unique_ptr<models::Responder> responder_;
   std::unique_ptr<models::KubeInvariants> invariants_;
+  std::unique_ptr<models::BalancerWatch> balancer_watch_;
+  std::unique_ptr<models::FlowChecker> flow_checker_;
   std::vector<std::int64_t> pages_;
   std::size_t struck_ = 0;
   std::size_t most_unhealthy_ = 0;
   std::size_t least_healthy_ = 0;
+  double check_loss_ = 0;
+  sim::Duration slowest_detection_{-1};
+  std::int64_t false_alarms_ = 0;
   bool reduced_ = false;
   std::vector<std::pair<sim::Time, sim::Time>> reduced_times_;
 };

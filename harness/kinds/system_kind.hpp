@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,12 @@ class SystemKind {
   virtual std::vector<FaultSpec> usual_faults(const SystemSpec& system) const = 0;
   /// How long a rehearsal watches after the fault.
   virtual sim::Duration observation() const { return std::chrono::minutes(15); }
+  /// The columns of a study that names none, as of --measure.
+  virtual std::vector<std::string> usual_measures() const { return {"rto.p50", "rto.p99"}; }
+  /// Of a RunMeasures::values; nullopt for a name that no run has.
+  virtual std::optional<MeasureUnit> unit_of(std::string_view /*value*/) const {
+    return std::nullopt;
+  }
   /// The setting that decides the longest stage: "unhealthy_threshold 2 (system.json:31)"; may be
   /// empty.
   virtual std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary) const;

@@ -344,6 +344,16 @@ class ScenarioReader {
       assign(row.matches,
              read_milestone(matches, kind_ == nullptr ? milestones() : kind_->milestones()));
     }
+    const Value measure = reader.optional("measure");
+    assign(row.measure, measure.text());
+    const Value logged = reader.optional("logged");
+    if (const auto figure = logged.number(0)) row.logged = *figure;
+    if (measure.exists() && (row.at || matches.exists())) {
+      measure.error("a figure has no time", "leave \"at\" and \"matches\" out");
+    }
+    if (logged.exists() && !measure.exists()) {
+      logged.error("it is not said what was logged", "add \"measure\"");
+    }
     assign(row.remark, reader.optional("remark").text());
     spec.observed.push_back(std::move(row));
   }

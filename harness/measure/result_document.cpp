@@ -151,6 +151,10 @@ Json observed_of(const ResultEntry& entry) {
     one["simulated_s"] = found == entry.summary->milestones().end()
                              ? Json()
                              : distribution(found->second, Unit::seconds);
+    if (!line.measure.empty()) {
+      one["measure"] = line.measure;
+      one["logged"] = line.logged ? Json(*line.logged) : Json();
+    }
     one["remark"] = line.remark;
     json.push_back(std::move(one));
   }

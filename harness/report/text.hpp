@@ -64,5 +64,8 @@ std::string rehearsal_text(std::span<const RehearsalRow> rows, const TextStyle& 
 /// says so.
 std::string observed_text(std::span<const Observed> observed, const Summary& summary,
                           const TextStyle& style);
+/// Its figures beside the measures of the runs; empty if it has none.
+std::string figures_text(std::span<const Observed> observed, const Summary& summary,
+                         const TextStyle& style);
 
 }  // namespace predrill::harness

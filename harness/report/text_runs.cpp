@@ -196,8 +196,63 @@ std::string modes_text(const Summary& summary, const TextStyle& style) {
   return paragraph(text, style);
 }
 
+namespace {
+
+// Of a system without a database: the outage of every path, one after the other.
+std::string rehearsal_of_kind(std::span<const RehearsalRow> rows, const TextStyle& style) {
+  std::vector<Table::Column> columns = {{"fault"}};
+  const std::vector<std::string> names = path_names(*rows.front().summary);
+  std::int64_t longest = 0;
+  for (const std::string& name : names) {
+    columns.push_back({name + " p50", Align::right});
+    columns.push_back({"p95", Align::right});
+    columns.push_back({"max", Align::right});
+    columns.push_back({"down p50", Align::right});
+  }
+  columns.push_back({"failed requests p50", Align::right});
+  columns.push_back({"broken rules", Align::right});
+  columns.push_back({"verdict"});
+  for (const RehearsalRow& row : rows) {
+    for (const auto& [name, path] : row.summary->paths()) {
+      longest = std::max(longest, quantiles(path.rto).max);
+    }
+  }
+  const int d = decimals_for(longest);
+  Table table(std::move(columns));
+  for (const RehearsalRow& row : rows) {
+    std::vector<Table::Cell> cells = {row.fault};
+    for (const std::string& name : names) {
+      const auto found = row.summary->paths().find(name);
+      if (found == row.summary->paths().end()) {
+        cells.insert(cells.end(), 4, "");
+        continue;
+      }
+      const PathSummary& path = found->second;
+      const Quantiles rto = quantiles(path.rto);
+      for (const std::int64_t value : {rto.p50, rto.p95, rto.max}) {
+        cells.emplace_back(bounded(path, value, d));
+      }
+      cells.emplace_back(seconds_text(quantiles(path.downtime).p50, d));
+    }
+    cells.emplace_back(grouped(quantiles(row.summary->objective_path().failures).p50));
+    const auto broken = row.summary->violations().size();
+    cells.emplace_back(grouped(static_cast<std::int64_t>(broken)),
+                       broken > 0 ? Colour::red : Colour::plain);
+    cells.push_back(verdict_cell(row.verdict));
+    table.add(std::move(cells));
+  }
+  return table.text(style) +
+         paragraph(
+             "Seconds from the fault to the end of the last outage of each path, and the sum "
+             "of its outages (down); ≥: it lasted when the run ended.",
+             style);
+}
+
+}  // namespace
+
 std::string rehearsal_text(std::span<const RehearsalRow> rows, const TextStyle& style) {
   if (rows.empty()) return "";
+  if (!rows.front().summary->of_database()) return rehearsal_of_kind(rows, style);
   Table table({{"fault"},
                {"RTO p50", Align::right},
                {"p95", Align::right},
@@ -259,6 +314,7 @@ std::string observed_text(std::span<const Observed> observed, const Summary& sum
                {"remark", Align::left, true}});
   const std::int64_t runs = summary.runs() - summary.without_fault();
   for (const Observed& line : observed) {
+    if (!line.measure.empty()) continue;
     const int d = line.precision >= std::chrono::seconds(1) ? 1 : 3;
     std::string simulated = line.matches.empty() ? "" : "never";
     Table::Cell difference;
@@ -287,6 +343,36 @@ std::string observed_text(std::span<const Observed> observed, const Summary& sum
   }
   return table.text(style) +
          paragraph("Simulated: median [p5–p95]; difference: logged minus simulated.", style);
+}
+
+std::string figures_text(std::span<const Observed> observed, const Summary& summary,
+                         const TextStyle& style) {
+  Table table({{"figure", Align::left, true},
+               {"logged", Align::right},
+               {"simulated", Align::right},
+               {"remark", Align::left, true}});
+  for (const Observed& line : observed) {
+    if (line.measure.empty()) continue;
+    std::string logged;
+    std::string simulated = "never";
+    const auto found = summary.values().find(line.measure);
+    const MeasureUnit unit =
+        found == summary.values().end() ? MeasureUnit::thousandth : found->second.unit;
+    constexpr std::array<double, 3> scale = {1, 1e9, 1000};  // of a count, a time, a fixed point
+    if (line.logged) {
+      logged = measure_text(unit, static_cast<std::int64_t>(
+                                      *line.logged * scale[static_cast<std::size_t>(unit)] + 0.5));
+    }
+    if (found != summary.values().end()) {
+      const Quantiles q = quantiles(found->second.sample);
+      simulated = measure_text(unit, q.p50);
+      if (q.p5 != q.p95) {
+        simulated += " [" + measure_text(unit, q.p5) + "–" + measure_text(unit, q.p95) + "]";
+      }
+    }
+    table.add({line.event, logged, simulated, line.remark});
+  }
+  return table.empty() ? "" : table.text(style);
 }
 
 }  // namespace predrill::harness

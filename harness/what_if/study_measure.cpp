@@ -156,7 +156,7 @@ std::int64_t value_of(const StudyMeasure& measure, const RunMeasures& run,
     case What::own:
       for (const NamedValue& value : run.values) {
         if (value.name != measure.own) continue;
-        if (value.unit == MeasureUnit::count) return value.value;
+        if (value.unit == MeasureUnit::count || measure.own_unit == value.unit) return value.value;
         // Whole units, and of times whole milliseconds.
         return value.value / (value.unit == MeasureUnit::time ? 1'000'000 : 1000);
       }
@@ -200,6 +200,7 @@ StudyValue difference_of(const StudyMeasure& measure, const sim::PairedSample& p
 std::string value_text(const StudyMeasure& measure, double value) {
   const auto whole = static_cast<std::int64_t>(std::llround(value));
   if (measure.is_time()) return seconds_text(whole, decimals_for(std::abs(whole)));
+  if (measure.is_fixed_point()) return measure_text(MeasureUnit::thousandth, whole);
   if (measure.statistic != StudyMeasure::Statistic::mean) return grouped(whole);
   char text[40];
   std::snprintf(text, sizeof text, "%.3g", value);

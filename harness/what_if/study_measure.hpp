@@ -34,16 +34,18 @@ struct StudyMeasure {
   std::string name;
   What what = What::rto;
   Stage stage = Stage::detection;
-  std::string path;  // empty: the path that the objectives judge
-  std::string own;   // name of one that only the kind of the system has
+  std::string path;                     // empty: the path that the objectives judge
+  std::string own;                      // name of one that only the kind of the system has
+  std::optional<MeasureUnit> own_unit;  // as the kind says
   Statistic statistic = Statistic::quantile;
   double p = 0.5;
 
-  /// Values of runs are nanoseconds; else counts.
+  /// Values of runs are nanoseconds; else counts, or thousandths.
   bool is_time() const {
     return what == What::rto || what == What::downtime || what == What::stage ||
-           what == What::rpo_seconds;
+           what == What::rpo_seconds || own_unit == MeasureUnit::time;
   }
+  bool is_fixed_point() const { return own_unit == MeasureUnit::thousandth; }
 };
 
 /// A measure that no run has: no such path.

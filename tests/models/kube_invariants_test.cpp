@@ -109,6 +109,93 @@ TEST_CASE("kube invariants: planted violations of pods are caught", "[kube_invar
   CHECK(many.has("K20"));
 }
 
+TEST_CASE("kube invariants: K18 a replacement that does not come is caught", "[kube_invariants]") {
+  Cluster cluster(3, 3);
+  const WorkloadId workload = cluster.place(deployment(3));
+  KubeInvariants checker(cluster.api, KubeletConfig{}, NodeLifecycleConfig{});
+  cluster.api.observe(checker);
+  for (auto& kubelet : cluster.kubelets) {
+    checker.watch(*kubelet);
+    kubelet->start(true);
+  }
+  cluster.sim.run_for(60s);  // nobody started the controllers
+  cluster.api.remove(0, -1s, Deleter::person);
+  CHECK(checker.broken().empty());
+  cluster.sim.run_for(60s);
+  REQUIRE(checker.broken().size() == 1);
+  CHECK(checker.broken()[0].text.starts_with("K18 web has 2 of 3 pods"));
+  cluster.controllers.start();
+  cluster.api.remove(1, -1s, Deleter::person);  // both are replaced now, within the latency
+  cluster.sim.run_for(60s);
+  CHECK(checker.broken().size() == 1);
+  CHECK(cluster.ready(workload) == 3);
+}
+
+TEST_CASE("kube invariants: K20 a rolling update that goes below its limit is caught",
+          "[kube_invariants]") {
+  Watched w;  // three replicas, a quarter of which is none: all must stay available
+  w.cluster.api.remove(0, -1s, Deleter::person);
+  w.cluster.api.remove(1, -1s, Deleter::eviction);
+  CHECK_FALSE(w.has("K20"));
+  Watched rolling;
+  rolling.cluster.api.remove(0, -1s, Deleter::controller);
+  CHECK(rolling.has("K20"));
+}
+
+TEST_CASE("kube invariants: K21 kubectl delete, with and without --force", "[kube_invariants]") {
+  Watched w;
+  w.cluster.api.kubectl_delete(0, 0s, false);  // behaves as 1
+  CHECK(w.cluster.api.pod(0).grace == 1s);
+  CHECK_FALSE(w.cluster.api.pod(0).gone);
+  w.cluster.api.kubectl_delete(1, 0s, true);
+  CHECK(w.cluster.api.pod(1).gone);
+  w.cluster.api.kubectl_delete(2, std::nullopt, false);
+  CHECK(w.cluster.api.pod(2).grace == 30s);
+  w.cluster.sim.run_for(120s);
+  CHECK(w.text() == "");
+
+  Watched at_once;
+  at_once.cluster.api.finish(0);
+  CHECK(at_once.has("K21"));
+  Watched impatient;
+  impatient.cluster.api.remove(0, 500ms);
+  CHECK(impatient.has("K21"));
+}
+
+TEST_CASE("kube invariants: K22 pods after a reboot keep name and count", "[kube_invariants]") {
+  KubeletConfig graceful;
+  graceful.shutdown_grace_period = 60s;
+  for (const bool forced : {true, false}) {
+    Watched w;
+    const std::string name = w.cluster.api.pod(1).name;
+    w.cluster.kubelets[1]->reboot(forced);
+    w.cluster.sim.run_for(280s);
+    CHECK(w.cluster.api.pod(1).name == name);
+    CHECK(w.cluster.api.pod(1).restarts == 1);
+    CHECK(w.text() == "");
+  }
+  Cluster cluster(3, 3, {}, graceful);
+  cluster.place(deployment(3));
+  KubeInvariants checker(cluster.api, graceful, NodeLifecycleConfig{});
+  cluster.api.observe(checker);
+  for (auto& kubelet : cluster.kubelets) checker.watch(*kubelet);
+  cluster.settle();
+  cluster.kubelets[1]->reboot(false);
+  cluster.sim.run_for(280s);
+  CHECK(cluster.api.pod(1).failed);  // and another one, with another name, in its place
+  CHECK(checker.broken().empty());
+
+  Watched again;
+  again.cluster.api.set_running(0, false);  // a start that no restart counts
+  CHECK(again.has("K22"));
+  Watched reused;
+  reused.cluster.api.set_failed(0);
+  CHECK_FALSE(reused.has("K22"));
+  reused.cluster.api.create_pod(reused.workload, reused.cluster.api.pod(0).name, 0, 2);
+  reused.cluster.api.set_running(0, true);
+  CHECK(reused.has("K22"));
+}
+
 TEST_CASE("kube invariants: planted violations of controllers are caught", "[kube_invariants]") {
   Watched w;
   w.checker.on_unknown(1, w.ago(49s));
