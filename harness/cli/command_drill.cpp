@@ -7,6 +7,7 @@
 #include "harness/cli/options.hpp"
 #include "harness/cli/output_files.hpp"
 #include "harness/cli/terminal.hpp"
+#include "harness/live/aws_drill.hpp"
 #include "harness/live/drill.hpp"
 #include "harness/live/lab_faults.hpp"
 #include "harness/live/remote.hpp"
@@ -212,6 +213,35 @@ int drill_lab(const DrillCommand& command) {
   return verdict_of(*scenario, records);
 }
 
+// What AWS says of a failover is no RTO: that is what clients see, and none was watched.
+int drill_aws(const DrillCommand& command, const live::RemotePlan& plan,
+              const std::string& undo_file) {
+  live::AwsDrillOptions options;
+  options.confirm = command.confirm;
+  options.undo_file = undo_file;
+  options.stop = [] { return interrupted().load(); };
+  options.tell = [](const std::string& what) {
+    std::fprintf(stderr, "predrill: %s\n", what.c_str());
+  };
+  const live::AwsOutcome outcome = execute_aws(plan, options);
+  std::fputs(aws_text(outcome.operations).c_str(), stdout);
+  if (!command.out.empty() && !outcome.operations.empty()) {
+    OutputFiles files;
+    files.add(std::filesystem::path(command.out) / "aws-drill.json",
+              aws_json(plan.target, outcome.operations));
+    if (const auto problem = files.write()) return refuse(*problem);
+  }
+  if (outcome.refused) return refuse("nothing was changed: " + *outcome.refused);
+  if (outcome.left_over) {
+    return refuse("not as it was before: " + *outcome.left_over +
+                  "; the same command with --recover goes on");
+  }
+  const bool happened = outcome.operations.front().happened;
+  std::printf("%s; as it was before. No client was watched, so there is no RTO and no verdict.\n",
+              happened ? "the fault happened" : "nothing shows that the fault happened");
+  return exit_undecided;
+}
+
 int drill_remote(const DrillCommand& command) {
   const std::string undo_file =
       (std::filesystem::path(command.out.empty() ? "." : command.out) / "predrill-undo.json")
@@ -232,6 +262,7 @@ int drill_remote(const DrillCommand& command) {
     std::fputs(dry_run_text(*plan).c_str(), stdout);
     return exit_met;
   }
+  if (plan->aws) return drill_aws(command, *plan, undo_file);
   const live::RemoteOutcome outcome = execute(*plan, command.confirm, undo_file);
   if (outcome.refused) return refuse(*outcome.refused);
   if (outcome.left_over) return refuse("not as it was before: " + *outcome.left_over);

@@ -338,11 +338,35 @@ int print_rare(const ScenarioSpec& scenario, const RunCommand& command, sim::Dur
   return exit_met;
 }
 
+// A file that would not be written is said before anything runs.
+bool can_record(const RunCommand& command, bool recovery) {
+  const std::string kind = recovery ? "a recovery" : "a runbook";
+  std::vector<std::pair<const char*, bool>> wanted = {
+      {"--trace", !command.trace.empty() && recovery},
+      {"--openmetrics", !command.metrics.empty()},
+      {"--chaos-journal", !command.chaos_journal.empty()},
+      {"--out", !command.out.empty() && recovery},
+      {"--until", !command.until.empty()},
+      {"--resume", command.resume},
+      {"--rare", !command.rare.empty()}};
+  bool good = true;
+  for (const auto& [option, given] : wanted) {
+    if (!given) continue;
+    std::fprintf(stderr, "predrill: %s is not possible for %s: %s\n", option, kind.c_str(),
+                 recovery ? "take --format json" : "take --trace, --out or --format json");
+    good = false;
+  }
+  return good;
+}
+
 }  // namespace
 
 int command_run(const RunCommand& command) {
-  if (is_runbook_file(command.scenario)) return command_runbook(command);
-  if (is_recovery_file(command.scenario)) return command_recovery(command);
+  const bool recovery = is_recovery_file(command.scenario);
+  if (recovery || is_runbook_file(command.scenario)) {
+    if (!can_record(command, recovery)) return exit_usage;
+    return recovery ? command_recovery(command) : command_runbook(command);
+  }
   Diagnostics diagnostics;
   const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !scenario) return exit_usage;

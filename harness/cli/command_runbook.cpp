@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "harness/runbook/runbook_report.hpp"
 #include "harness/runbook/runbook_run.hpp"
 #include "sim/parallel.hpp"
+#include "sim/trace_sinks.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -100,6 +102,16 @@ void print_report(const RunbookSpec& spec, const RunCommand& command,
   section("Verdict: " + std::string(to_text(verdict.verdict())), verdict.text(), style);
 }
 
+// The records of the first seed for Perfetto.
+std::string perfetto_of(const RunbookSpec& spec, std::uint64_t seed) {
+  std::ostringstream text;
+  {
+    sim::PerfettoTrace trace(text);
+    run_runbook(spec, {.seed = seed, .sink = &trace});
+  }
+  return text.str();
+}
+
 }  // namespace
 
 int command_runbook(const RunCommand& command) {
@@ -128,9 +140,12 @@ int command_runbook(const RunCommand& command) {
   for (const RunbookOutcome& run : runs) summary.add(to_measures(run));
   const RunbookVerdict verdict(runs);
   const std::string document = document_of(*spec, command, summary, verdict.verdict(), runs);
-  if (!command.out.empty()) {
+  if (!command.out.empty() || !command.trace.empty()) {
     OutputFiles files;
-    files.add(std::filesystem::path(command.out) / "result.json", document);
+    if (!command.out.empty()) {
+      files.add(std::filesystem::path(command.out) / "result.json", document);
+    }
+    if (!command.trace.empty()) files.add(command.trace, perfetto_of(*spec, command.common.seed));
     const auto problem = files.write();
     if (problem) {
       std::fprintf(stderr, "predrill: %s\n", problem->c_str());

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "harness/cli/output_files.hpp"
+#include "harness/live/aws_drill.hpp"
 #include "harness/load/fault_forms.hpp"
 
 namespace predrill::harness::live {
@@ -155,44 +156,6 @@ Plan plan_kubernetes(const std::string& name, const FaultSpec& fault, std::strin
   return plan;
 }
 
-Plan plan_aws(const std::string& id, const FaultSpec& fault, std::string& problem) {
-  if (fault.kind != FaultKind::switchover) {
-    problem = fault_name(fault) + " is nothing that AWS does on request; a failover is switchover";
-    return std::nullopt;
-  }
-  const std::vector<std::string> look = {
-      "aws", "rds", "describe-db-clusters", "--db-cluster-identifier", id, "--output", "json"};
-  const auto found = ask(look, problem);
-  if (!found) return std::nullopt;
-  const Json clusters = found->value("DBClusters", Json::array());
-  if (clusters.size() != 1 || clusters[0].value("Status", "") != "available") {
-    problem = id + (clusters.empty() ? " does not exist"
-                                     : " is " + clusters[0].value("Status", std::string("?")));
-    return std::nullopt;
-  }
-  RemotePlan plan;
-  plan.target = id;
-  for (const Json& member : clusters[0].value("DBClusterMembers", Json::array())) {
-    if (member.value("IsClusterWriter", false)) {
-      plan.primary = member.value("DBInstanceIdentifier", "");
-    }
-  }
-  plan.checks.push_back(
-      {{"aws", "rds", "wait", "db-cluster-available", "--db-cluster-identifier", id},
-       "the cluster is available"});
-  std::vector<std::string> failover = {"aws", "rds", "failover-db-cluster",
-                                       "--db-cluster-identifier", id};
-  if (!fault.candidate.empty()) {
-    failover.insert(failover.end(), {"--target-db-instance-identifier", fault.candidate});
-  }
-  plan.inject = {failover, "the failover"};
-  plan.proof = {
-      {"aws", "rds", "describe-db-clusters", "--db-cluster-identifier", id, "--query",
-       "DBClusters[0].DBClusterMembers[?IsClusterWriter].DBInstanceIdentifier", "--output", "text"},
-      "another instance writes"};
-  return plan;
-}
-
 // {"name": …, "check": [argv], "inject": [argv], "proof": [argv], "undo": [argv]}
 Plan plan_command(const std::string& file, const FaultSpec&, std::string& problem) {
   std::ifstream stream(file);
@@ -244,10 +207,14 @@ std::optional<RemotePlan> plan_remote(const std::string& on, const FaultSpec& fa
     return std::nullopt;
   }
   if (kind == "command") return plan_command(name, fault, problem);
+  if (kind == "aws") return plan_aws(name, fault, problem);
+  if (!fault.name.empty()) {
+    problem = fault.name + " is a fault of another kind of system than " + kind + " drives";
+    return std::nullopt;
+  }
   if (!on_primary(fault, problem)) return std::nullopt;
   if (kind == "patroni") return plan_patroni(name, fault, problem);
   if (kind == "kubernetes") return plan_kubernetes(name, fault, problem);
-  if (kind == "aws") return plan_aws(name, fault, problem);
   problem = "there is no kind of target \"" + kind + "\"";
   return std::nullopt;
 }
@@ -260,10 +227,12 @@ std::string dry_run_text(const RemotePlan& plan) {
     text += "  # " + step.purpose + "\n  " + shell_text(step.argv) + "\n";
   };
   for (const RemoteStep& step : plan.checks) line(step);
-  line(plan.proof);
+  if (!plan.aws) line(plan.proof);
   line(plan.inject);
+  if (plan.aws) line(plan.proof);
+  for (const RemoteStep& step : plan.measure) line(step);
   if (plan.undo) line(*plan.undo);
-  return text + "Nothing of this has been run. --execute --confirm '" + plan.target +
+  return text + "Nothing that changes anything has been run. --execute --confirm '" + plan.target +
          "' runs it.\n";
 }
 
@@ -279,12 +248,7 @@ RemoteOutcome execute(const RemotePlan& plan, const std::string& confirm,
     return outcome;
   }
   const std::string before = run_command(plan.proof.argv).output;
-  OutputFiles files;
-  Json note = {{"target", plan.target}, {"undo", Json::array()}, {"check", Json::array()}};
-  if (plan.undo) note["undo"] = plan.undo->argv;
-  for (const RemoteStep& step : plan.checks) note["check"].push_back(step.argv);
-  files.add(undo_file, note.dump(1) + "\n");
-  if (Problem problem = files.write()) {
+  if (Problem problem = write_undo(plan, undo_file)) {
     outcome.refused = problem;
     return outcome;
   }
@@ -298,10 +262,31 @@ RemoteOutcome execute(const RemotePlan& plan, const std::string& confirm,
   return outcome;
 }
 
+Problem write_undo(const RemotePlan& plan, const std::string& undo_file) {
+  std::error_code ignored;
+  if (std::filesystem::exists(undo_file, ignored)) {
+    return "an earlier drill was interrupted, see " + undo_file + "; --recover first";
+  }
+  Json note = {{"target", plan.target}, {"undo", Json::array()}, {"check", Json::array()}};
+  if (plan.undo) note["undo"] = plan.undo->argv;
+  if (plan.aws) note["aws"] = {{"cluster", plan.target}, {"writer", plan.undo ? plan.primary : ""}};
+  for (const RemoteStep& step : plan.checks) note["check"].push_back(step.argv);
+  OutputFiles files;
+  files.add(undo_file, note.dump(1) + "\n");
+  return files.write();
+}
+
 Problem recover_remote(const std::string& undo_file) {
   std::ifstream stream(undo_file);
   const Json note = Json::parse(stream, nullptr, false);
   if (!note.is_object()) return "there is nothing to recover in " + undo_file;
+  std::error_code ignored;
+  if (note.contains("aws")) {
+    const Json& aws = note["aws"];
+    Problem problem = recover_aws(aws.value("cluster", ""), aws.value("writer", ""), {}, nullptr);
+    if (!problem) std::filesystem::remove(undo_file, ignored);
+    return problem;
+  }
   const auto undo = note.value("undo", std::vector<std::string>{});
   if (!undo.empty()) {
     if (Problem problem = must_run(undo, "", 180s)) return problem;
@@ -316,7 +301,6 @@ Problem recover_remote(const std::string& undo_file) {
     std::this_thread::sleep_for(1s);
   }
   if (problem) return problem;
-  std::error_code ignored;
   std::filesystem::remove(undo_file, ignored);
   return std::nullopt;
 }

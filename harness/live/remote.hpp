@@ -25,6 +25,10 @@ struct RemotePlan {
   RemoteStep inject;
   RemoteStep proof;  // its output must differ from what it was before the fault
   std::optional<RemoteStep> undo;
+  std::vector<RemoteStep> measure;  // read only, after the fault
+  /// An Aurora cluster: aws_drill.hpp runs it, with `proof` as what is asked again and again.
+  bool aws = false;
+  std::string instance;  // of it: the target of a failover, or the one that is rebooted
 };
 
 /// "patroni:http://10.0.0.1:8008", "kubernetes:NAMESPACE/CLUSTER", "aws:DB-CLUSTER",
@@ -47,6 +51,8 @@ struct RemoteOutcome {
 RemoteOutcome execute(const RemotePlan& plan, const std::string& confirm,
                       const std::string& undo_file);
 
+/// Keeps what recover_remote() will need; a problem if an earlier drill's file is still there.
+Problem write_undo(const RemotePlan& plan, const std::string& undo_file);
 /// Runs what an interrupted drill left in its file.
 Problem recover_remote(const std::string& undo_file);
 

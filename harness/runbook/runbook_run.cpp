@@ -89,6 +89,7 @@ class Run {
         commands_(world_.operator_host().stream("commands")) {
     outcome_.seed = options.seed;
     world_.sim().trace().attach(records_);
+    if (options.sink != nullptr) world_.sim().trace().attach(*options.sink);
   }
 
   RunbookOutcome run(bool timeline);

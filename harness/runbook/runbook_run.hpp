@@ -60,6 +60,7 @@ struct RunbookRunOptions {
   std::uint64_t seed = 1;
   bool timeline = false;
   bool shuffle_ties = false;
+  sim::TraceSink* sink = nullptr;  // gets every record
 };
 
 RunbookOutcome run_runbook(const RunbookSpec& spec, const RunbookRunOptions& options);

@@ -146,9 +146,15 @@ TEST_CASE("remote: the commands for Patroni and AWS name the leader of now", "[l
       "echo '{\"scope\": \"db\", \"members\": [{\"name\": \"a\", \"role\": \"leader\", "
       "\"state\": \"running\", \"api_url\": \"http://10.0.0.1:8008/patroni\"}, "
       "{\"name\": \"b\", \"role\": \"replica\", \"state\": \"streaming\"}]}'");
+  const std::string pair =
+      "{\"DBInstanceIdentifier\": \"w\", \"IsClusterWriter\": true, "
+      "\"DBInstanceStatus\": \"available\", \"AvailabilityZone\": \"a\"}, "
+      "{\"DBInstanceIdentifier\": \"b\", \"IsClusterWriter\": false, "
+      "\"DBInstanceStatus\": \"available\", \"AvailabilityZone\": \"b\"}";
   stand_ins.program("aws",
-                    "echo '{\"DBClusters\": [{\"Status\": \"available\", \"DBClusterMembers\": "
-                    "[{\"DBInstanceIdentifier\": \"w\", \"IsClusterWriter\": true}]}]}'");
+                    "case \"$*\" in *describe-db-clusters*) echo '{\"DBClusters\": [{\"Status\": "
+                    "\"available\", \"DBClusterMembers\": [" +
+                        pair + "]}]}';; *) echo '{\"DBInstances\": [" + pair + "]}';; esac");
   FaultSpec fault = fault_of(FaultKind::switchover);
   fault.candidate = "b";
   std::string problem;
@@ -163,8 +169,9 @@ TEST_CASE("remote: the commands for Patroni and AWS name the leader of now", "[l
   REQUIRE(aws);
   CHECK(aws->primary == "w");
   CHECK(contains(dry_run_text(*aws),
-                 "aws rds failover-db-cluster --db-cluster-identifier prod "
+                 "aws rds failover-db-cluster --db-cluster-identifier prod --output json "
                  "--target-db-instance-identifier b\n"));
+  CHECK(contains(dry_run_text(*aws), "--target-db-instance-identifier w\n"));  // the way back
   // What a target cannot do is refused with a reason.
   CHECK_FALSE(plan_remote("aws:prod", fault_of(FaultKind::node_loss), problem));
   CHECK(contains(problem, "node_loss"));
