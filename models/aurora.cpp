@@ -243,9 +243,16 @@ void AuroraCluster::lose_host(MemberId member) {
 
 void AuroraCluster::lose_zone(std::size_t zone) {
   storage_.lose_zone(zone);
+  zone_lost_[zone] = true;
   for (const auto& one : instances_) {
     if (one->config().zone == zone) lose_host(one->member());
   }
+}
+
+void AuroraCluster::restore_zone(std::size_t zone) {
+  storage_.restore_zone(zone);
+  zone_lost_[zone] = false;
+  changed_.notify_all();
 }
 
 sim::Task<> AuroraCluster::recover_from_host_loss(MemberId lost) {
@@ -276,8 +283,9 @@ sim::Task<> AuroraCluster::recover_from_host_loss(MemberId lost) {
 
 sim::Task<> AuroraCluster::bring_back(MemberId member, sim::Distribution after) {
   const sim::Duration length = after.sample_duration(delays_);
-  co_await sim::sleep_for(length);
   AuroraInstance& one = *instances_[member];
+  while (zone_lost_[one.config().zone]) co_await changed_.wait();
+  co_await sim::sleep_for(length);
   const bool writes = writer_ == member;
   one.start(writes ? AuroraRole::writer : AuroraRole::reader);
   set_instance_status(one, InstanceStatus::available);

@@ -14,6 +14,7 @@
 // Calibrated from: AuroraTimings, which names the source of each delay.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,8 +111,10 @@ class AuroraCluster {
   void crash_engine(MemberId member);
   /// The instance's host is gone.
   void lose_host(MemberId member);
-  /// An AZ: two storage segments and every instance in it.
+  /// An AZ: two storage segments and every instance in it. Nothing is made anew there until it is
+  /// back.
   void lose_zone(std::size_t zone);
+  void restore_zone(std::size_t zone);
 
   std::size_t size() const { return instances_.size(); }
   AuroraInstance& instance(MemberId member) { return *instances_[member]; }
@@ -164,6 +167,7 @@ class AuroraCluster {
   MemberId writer_ = nobody;
   bool insights_advanced_ = false;
   bool failing_over_ = false;
+  std::array<bool, AuroraStorage::zones> zone_lost_{};
   int class_changes_ = 0;  // accepted and not finished
   sim::Signal changed_;
   sim::Host control_host_;

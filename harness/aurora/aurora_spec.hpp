@@ -15,6 +15,7 @@ namespace predrill::harness {
 struct AuroraClients {
   sim::Duration probe_interval = std::chrono::seconds(1);
   sim::Duration probe_timeout = std::chrono::seconds(3);
+  bool reads = false;  // a prober reads through the reader endpoint
   bool hikari = true;
   models::HikariConfig pool;  // `driver.hosts` is left to the world
   sim::Duration request_interval = std::chrono::seconds(1);

@@ -36,6 +36,13 @@ AuroraWorld::AuroraWorld(const AuroraSpec& spec, std::uint64_t seed, bool shuffl
   probe.timeout = spec.clients.probe_timeout;
   probe.keep_connection = false;
   prober_ = std::make_unique<models::Prober>(client_host_, book_, &zone_, probe, journal_);
+  if (spec.clients.reads) {
+    models::ProberConfig reads = probe;
+    reads.path = reader_path;
+    reads.target.host = {models::HostSpec::of(reader_name)};
+    reads.write = false;
+    read_prober_ = std::make_unique<models::Prober>(client_host_, book_, &zone_, reads, journal_);
+  }
   if (spec.clients.proxy) {
     proxy_ = std::make_unique<models::RdsProxy>(proxy_host_, book_, *cluster_, *spec.clients.proxy);
     probe.path = proxy_path;
@@ -61,6 +68,7 @@ void AuroraWorld::start() {
   if (spec_.insights_advanced) cluster_->set_insights_advanced();
   sim_.run_for(1s);
   prober_->start();
+  if (read_prober_) read_prober_->start();
   if (proxy_) {
     proxy_->start();
     proxy_prober_->start();

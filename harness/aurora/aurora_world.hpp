@@ -1,6 +1,6 @@
 // The simulated world of an Aurora system: the cluster with its endpoints in DNS, a prober that
-// writes through the cluster endpoint over a new connection each time, and an application on a
-// HikariCP pool.
+// writes through the cluster endpoint over a new connection each time, one that reads through the
+// reader endpoint if wanted, and an application on a HikariCP pool.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,7 @@ class AuroraWorld {
   static constexpr std::string_view direct_path = "cluster endpoint";
   static constexpr std::string_view hikari_path = "hikari";
   static constexpr std::string_view proxy_path = "rds proxy";
+  static constexpr std::string_view reader_path = "reader endpoint";
 
   AuroraWorld(const AuroraSpec& spec, std::uint64_t seed, bool shuffle_ties = false);
   ~AuroraWorld();
@@ -55,6 +56,7 @@ class AuroraWorld {
   models::DnsServer jvm_dns_;
   sim::Host operator_host_;
   std::unique_ptr<models::Prober> prober_;
+  std::unique_ptr<models::Prober> read_prober_;
   sim::Host proxy_host_;
   std::unique_ptr<models::RdsProxy> proxy_;
   std::unique_ptr<models::Prober> proxy_prober_;

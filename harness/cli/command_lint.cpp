@@ -21,8 +21,8 @@ int command_lint(const LintCommand& command) {
   Diagnostics diagnostics;
   const auto system = load_system(command.system, diagnostics, command.common.settings);
   if (!report(diagnostics) || !system) return exit_usage;
-  if (system->kind != nullptr) {
-    std::fprintf(stderr, "predrill: %s: the rules are about Patroni clusters\n",
+  if (lint_rules_for(*system).empty()) {
+    std::fprintf(stderr, "predrill: %s: the rules are about Patroni and Aurora clusters\n",
                  system->file.c_str());
     return exit_usage;
   }

@@ -94,7 +94,7 @@ void print_report(const RunbookSpec& spec, const RunCommand& command,
     section("Log against simulation", rows_text(spec, compare_rows(spec, runs), style), style);
     if (!spec.calibration.empty()) print(paragraph("calibration: " + spec.calibration, style));
   }
-  section("RTO by observer", observers_text(runs, style), style);
+  section("RTO by observer", observers_text(spec, runs, style), style);
   section("Waits", races_text(runs, style), style);
   std::string remarks;
   for (const std::string& remark : spec.remarks) remarks += paragraph("- " + remark, style);

@@ -8,7 +8,7 @@ namespace {
 constexpr Topic model = Topic::model;
 constexpr Topic setting = Topic::setting;
 
-constexpr std::array<Explanation, 22> table = {{
+constexpr std::array<Explanation, 25> table = {{
     {"aurora",
      model,
      "",
@@ -234,6 +234,44 @@ constexpr std::array<Explanation, 22> table = {{
      "is one. Drop it, or switch over by hand.",
      {"blue_green", "switchover_timeout"},
      "RDS user guide, blue/green considerations"},
+    {"jvm_dns_cache",
+     setting,
+     "jvm",
+     "networkaddress.cache.ttl: how long the JVM keeps an address",
+     "30s",
+     "After a failover a pool goes on to the old writer's address that long. The endpoint of an "
+     "Aurora cluster has a TTL of 5 s, and the user guide wants 1 s here: java.security, or "
+     "sun.net.inetaddr.ttl. With a security manager the default is for ever.",
+     {"hikari", "targetServerType", "aurora_faults"},
+     "JDK java.security; Aurora user guide, BestPractices.FastFailover"},
+    {"aurora_faults",
+     model,
+     "",
+     "the faults of an Aurora cluster and what each of them costs",
+     "",
+     "failover: FailoverDBCluster; the old writer closes 2 to 10 s after the call, a reader takes "
+     "writes after 14 to 25 s, the endpoint names it up to 5 s later, and Status is available "
+     "9 to 13 s after the change, or 4 minutes in one of three. engine_crash: it restarts in place "
+     "within 3 to 15 s and nobody is promoted; before 12.14, 13.10, 14.7 and 15.2 every reader "
+     "goes down with the writer. host_loss: silence on its sockets; the control plane notices "
+     "after 5 to 15 s (assumed) and promotes a reader in 8 to 20 s, or makes a new instance in 4 "
+     "to 10 minutes where there is none. reader_loss: writes go on. az_loss: two of six segments "
+     "and the instances there, which come back with the zone. reboot: in place, 96 to 120 s for a "
+     "writer, 33 to 60 s for a reader. None of them loses an acknowledged write: the volume is "
+     "the same.",
+     {"aurora", "writer_flips", "settle", "jvm_dns_cache"},
+     "user guide, Concepts.AuroraHighAvailability, FaultInjectionQueries, USER_RebootCluster; "
+     "rollout log of 2026-05-14; zatoima.github.io (five failovers)"},
+    {"aurora_endpoint",
+     model,
+     "",
+     "the cluster and reader endpoints of Aurora in DNS",
+     "",
+     "The cluster endpoint names the writer, the reader endpoint the readers, or the writer where "
+     "there is none. Between the promotion and the new record, up to 5 s, new connections reach "
+     "the demoted writer: writes fail with 25006. Each cache on the way adds its time.",
+     {"jvm_dns_cache", "targetServerType"},
+     "user guide, Aurora.Overview.Endpoints; models/aurora.hpp"},
 }};
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/kinds/aurora_kind.hpp"
 #include "harness/kinds/gateway_kind.hpp"
 
 namespace predrill::harness {
@@ -18,7 +19,7 @@ const FaultType* SystemKind::find_fault(std::string_view fault) const {
 }
 
 std::span<const SystemKind* const> system_kinds() {
-  static const std::vector<const SystemKind*> kinds = {&gateway_kind()};
+  static const std::vector<const SystemKind*> kinds = {&gateway_kind(), &aurora_kind()};
   return kinds;
 }
 

@@ -6,6 +6,7 @@
 
 #include "harness/engine/rehearsal.hpp"
 #include "harness/engine/run.hpp"
+#include "harness/kinds/aurora_kind.hpp"
 #include "sim/paired_sample.hpp"
 #include "sim/parallel.hpp"
 
@@ -143,7 +144,7 @@ std::string_view to_text(LintSeverity severity) {
 std::span<const LintRule> lint_rules() {
   static const std::vector<LintRule> rules = [] {
     std::vector<LintRule> all;
-    for (const auto part : {patroni_rules(), server_rules(), pooler_rules()}) {
+    for (const auto part : {patroni_rules(), server_rules(), pooler_rules(), aurora_rules()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -151,9 +152,16 @@ std::span<const LintRule> lint_rules() {
   return rules;
 }
 
+std::span<const LintRule> lint_rules_for(const SystemSpec& system) {
+  const auto all = lint_rules();
+  const std::size_t of_patroni = all.size() - aurora_rules().size();
+  if (system.kind == nullptr) return all.first(of_patroni);
+  return system.kind == &aurora_kind() ? all.subspan(of_patroni) : std::span<const LintRule>{};
+}
+
 std::vector<LintFinding> find_lint(const SystemSpec& system) {
   std::vector<LintFinding> findings;
-  for (const LintRule& rule : lint_rules()) {
+  for (const LintRule& rule : lint_rules_for(system)) {
     auto hit = rule.find(system);
     if (!hit) continue;
     LintFinding finding;

@@ -55,10 +55,13 @@ struct LintRule {
 
 /// Every rule, by the program that it is about.
 std::span<const LintRule> lint_rules();
+/// Those about such a system; none for a kind that has no rules.
+std::span<const LintRule> lint_rules_for(const SystemSpec& system);
 // Its parts.
 std::span<const LintRule> patroni_rules();
 std::span<const LintRule> server_rules();  // etcd, members, PostgreSQL, Kubernetes
 std::span<const LintRule> pooler_rules();  // PgBouncer and HAProxy
+std::span<const LintRule> aurora_rules();  // Aurora clusters and their Java clients
 
 struct LintFinding {
   const LintRule* rule = nullptr;

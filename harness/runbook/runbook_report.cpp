@@ -144,7 +144,27 @@ std::string steps_text(const RunbookSpec& spec, std::span<const RunbookOutcome> 
   return table.text(style, 2);
 }
 
-std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle& style) {
+namespace {
+
+// Which of the two settings decide it, and whether the file gives them is for its remarks to say.
+std::string demoted_text(const RunbookSpec& spec, const std::string& share,
+                         const TextStyle& style) {
+  const AuroraClients& clients = spec.aurora.clients;
+  const bool any = clients.pool.driver.target_server_type == models::TargetServerType::any;
+  return paragraph(
+      "The pool kept connections to the demoted writer in " + share +
+          " of them: it accepts connections before the endpoint names the new one, and 25006 "
+          "evicts none. That rests on networkaddress.cache.ttl " +
+          sim::to_text(clients.jvm_dns_ttl) + " and targetServerType " +
+          (any ? "any; with --set clients.hikari.targetServerType=primary there are none."
+               : "as it is set."),
+      style);
+}
+
+}  // namespace
+
+std::string observers_text(const RunbookSpec& spec, std::span<const RunbookOutcome> runs,
+                           const TextStyle& style) {
   struct Observer {
     const char* title;
     sim::Duration Interruption::*member;
@@ -177,13 +197,16 @@ std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle
     text += table.text(style, 2);
     std::size_t with_failures = 0;
     std::size_t with_read_only = 0;
+    std::size_t pool_read_only = 0;
     for (const Interruption* one : all) {
       if (one->hikari_failed > 0) ++with_failures;
       if (one->read_only > 0) ++with_read_only;
+      if (one->hikari_read_only > 0) ++pool_read_only;
     }
     text += "  requests through the pool failed in " + share_of(with_failures, all.size()) +
             "; somebody reached a demoted writer (25006) in " +
             share_of(with_read_only, all.size()) + "\n";
+    if (pool_read_only > 0) text += demoted_text(spec, share_of(pool_read_only, all.size()), style);
     const Middle& api = middles[observers[0].title];
     const Middle& client = middles[observers[3].title];
     if (what == "failover" && api.n > 0) {

@@ -36,7 +36,8 @@ std::string rows_text(const RunbookSpec& spec, std::span<const RowComparison> ro
 std::string steps_text(const RunbookSpec& spec, std::span<const RunbookOutcome> runs,
                        const TextStyle& style);
 /// RTO by observer: API status, writer flip, first commit, the application's pool.
-std::string observers_text(std::span<const RunbookOutcome> runs, const TextStyle& style);
+std::string observers_text(const RunbookSpec& spec, std::span<const RunbookOutcome> runs,
+                           const TextStyle& style);
 /// How often a wait succeeded too early, the first seed, and what happened there.
 std::string races_text(std::span<const RunbookOutcome> runs, const TextStyle& style);
 

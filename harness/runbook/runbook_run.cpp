@@ -439,6 +439,7 @@ void Run::measure(Interruption& one, sim::Duration until) {
       if (attempt.outcome != models::Outcome::ok) ++one.proxy_failed;
     }
     if (attempt.path != hikari) continue;
+    if (attempt.state == models::SqlState::read_only) ++one.hikari_read_only;
     one.hikari_wait = std::max(one.hikari_wait, wait);
     if (attempt.outcome != models::Outcome::ok) ++one.hikari_failed;
   }

@@ -35,7 +35,8 @@ struct Interruption {
   std::uint64_t hikari_failed = 0;
   sim::Duration proxy_wait{};  // longest wait of a statement through RDS Proxy; zero: there is none
   std::uint64_t proxy_failed = 0;
-  std::uint64_t read_only = 0;  // 25006 on either path
+  std::uint64_t read_only = 0;         // 25006 on any path
+  std::uint64_t hikari_read_only = 0;  // through the pool: a connection to the demoted writer
 };
 
 struct RunbookOutcome {

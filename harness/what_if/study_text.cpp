@@ -13,6 +13,10 @@ namespace predrill::harness {
 namespace {
 
 std::string last_word(const std::string& path) {
+  const std::size_t quoted = path.rfind("[\"");  // a key with dots: clients["a.b"]
+  if (quoted != std::string::npos && path.ends_with("\"]")) {
+    return path.substr(quoted + 2, path.size() - quoted - 4);
+  }
   return path.substr(path.rfind('.') + 1);
 }
 

@@ -16,10 +16,11 @@ using namespace predrill::harness;
 
 namespace {
 
-SystemSpec clean_system(const std::vector<std::string>& settings = {}) {
+SystemSpec clean_system(const std::vector<std::string>& settings = {},
+                        const std::string& folder = "clean") {
   Diagnostics diagnostics;
-  auto system =
-      load_system(PREDRILL_SOURCE_DIR "/tests/harness/lint/fixtures/clean", diagnostics, settings);
+  auto system = load_system(PREDRILL_SOURCE_DIR "/tests/harness/lint/fixtures/" + folder,
+                            diagnostics, settings);
   INFO(diagnostics.text());
   REQUIRE(system.has_value());
   return *system;
@@ -29,6 +30,7 @@ SystemSpec clean_system(const std::vector<std::string>& settings = {}) {
 struct Fixture {
   std::string_view rule;
   std::vector<std::string> settings;
+  std::string folder = "clean";
 };
 const std::vector<Fixture>& failing() {
   static const std::vector<Fixture> fixtures = {
@@ -76,12 +78,22 @@ const std::vector<Fixture>& failing() {
       {"pgbouncer/too-few-clients", {"pgbouncer.max_client_conn=50"}},
       {"haproxy/slow-check", {"haproxy.inter=10s"}},
       {"haproxy/keeps-sessions", {}},
+      {"aurora/no-reader",
+       {"aurora.instances=[{\"name\": \"a\", \"class\": \"db.r6g.large\"}]"},
+       "clean-aurora"},
+      {"aurora/one-zone", {"aurora.instances[1].zone=0"}, "clean-aurora"},
+      {"aurora/readers-restart", {"aurora.engine_version=14.6"}, "clean-aurora"},
+      {"jvm/dns-cached-beyond-failover",
+       {"clients[\"networkaddress.cache.ttl\"]=30s"},
+       "clean-aurora"},
+      {"pgjdbc/any-server", {"clients.hikari.targetServerType=any"}, "clean-aurora"},
+      {"pgjdbc/no-socket-timeout", {"clients.hikari.socketTimeout=0s"}, "clean-aurora"},
       {"haproxy/wrong-check", {}}};  // by the code below: --set cannot say these
   return fixtures;
 }
 
 SystemSpec system_of(const Fixture& fixture) {
-  SystemSpec system = clean_system(fixture.settings);
+  SystemSpec system = clean_system(fixture.settings, fixture.folder);
   if (fixture.rule == "haproxy/wrong-check") {
     system.haproxy->config.sections.front().check = predrill::models::RestPath::health;
   }
@@ -108,6 +120,7 @@ const LintFinding& finding_of(const std::vector<LintFinding>& findings, std::str
 
 TEST_CASE("lint: a clean system passes every rule", "[lint]") {
   CHECK(rules_of(find_lint(clean_system())) == std::set<std::string>());
+  CHECK(rules_of(find_lint(clean_system({}, "clean-aurora"))) == std::set<std::string>());
 }
 
 TEST_CASE("lint: at least 25 rules, each with a failing fixture, a reason and a fix", "[lint]") {
