@@ -165,6 +165,13 @@ class AuroraKind final : public SystemKind {
   std::vector<FaultSpec> usual_faults(const SystemSpec& system) const override {
     return aurora_usual_faults(aurora_of(system));
   }
+  std::optional<MeasureUnit> unit_of(std::string_view value) const override {
+    if (value == "api.available_again" || value.ends_with(".longest_wait")) {
+      return MeasureUnit::time;
+    }
+    const bool known = value.ends_with(".failed") || value.ends_with(".read_only_25006");
+    return known ? std::optional(MeasureUnit::count) : std::nullopt;
+  }
   RunOutcome run(const ScenarioSpec& scenario, const RunOptions& options) const override;
   std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary) const override;
 };
@@ -261,7 +268,7 @@ std::string AuroraKind::setting_behind(const ScenarioSpec& scenario, const Summa
                      "networkaddress.cache.ttl " + sim::to_text(spec.clients.jvm_dns_ttl));
   }
   if (scenario.path == AuroraWorld::proxy_path) return "RDS Proxy's notice of the new writer";
-  return with_line("aurora.dns_ttl", "dns_ttl " + sim::to_text(spec.config.dns_ttl));
+  return "the client's own pace";  // it asks the zone itself, without a cache
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/kinds/aurora_kind.hpp"
+#include "harness/kinds/deployment_kinds.hpp"
 #include "harness/kinds/gateway_kind.hpp"
 
 namespace predrill::harness {
@@ -19,7 +20,8 @@ const FaultType* SystemKind::find_fault(std::string_view fault) const {
 }
 
 std::span<const SystemKind* const> system_kinds() {
-  static const std::vector<const SystemKind*> kinds = {&gateway_kind(), &aurora_kind()};
+  static const std::vector<const SystemKind*> kinds = {&gateway_kind(), &aurora_kind(), &ecs_kind(),
+                                                       &rollout_kind()};
   return kinds;
 }
 

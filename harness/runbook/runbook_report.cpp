@@ -153,7 +153,7 @@ std::string demoted_text(const RunbookSpec& spec, const std::string& share,
   const bool any = clients.pool.driver.target_server_type == models::TargetServerType::any;
   return paragraph(
       "The pool kept connections to the demoted writer in " + share +
-          " of them: it accepts connections before the endpoint names the new one, and 25006 "
+          " failovers: it accepts connections before the endpoint names the new one, and 25006 "
           "evicts none. That rests on networkaddress.cache.ttl " +
           sim::to_text(clients.jvm_dns_ttl) + " and targetServerType " +
           (any ? "any; with --set clients.hikari.targetServerType=primary there are none."
