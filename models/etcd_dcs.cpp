@@ -19,6 +19,8 @@ EtcdDcs::EtcdDcs(Etcd& etcd, ScopeId scope, MemberId self, sim::Group& patroni,
       self_(self),
       patroni_(patroni),
       reput_unconditionally_(config.reput_unconditionally),
+      thread_wake_(config.thread_wake),
+      wakes_(patroni.host().stream("patroni watch")),
       client_(patroni, *this, ports_of(etcd), 4, config) {}
 
 void EtcdDcs::start() {
@@ -66,7 +68,7 @@ sim::Task<DcsAnswer> EtcdDcs::attempt_to_acquire_leader() {
   }
   EtcdRequest create = request(EtcdOp::create, EtcdKey::leader);
   create.lease = lease_;
-  Answer answer = co_await client_.call(create, &retry);
+  Answer answer = co_await send(create, &retry);
   if (answer.answered && answer.reply.error == EtcdError::lease_not_found) {
     lease_ = 0;
     sim::Simulation& sim = patroni_.simulation();
@@ -74,7 +76,7 @@ sim::Task<DcsAnswer> EtcdDcs::attempt_to_acquire_leader() {
     const bool leased = co_await refresh_lease(false, &retry);
     if (!leased) co_return DcsAnswer::error;
     create.lease = lease_;
-    answer = co_await client_.call(create, &retry);
+    answer = co_await send(create, &retry);
   }
   if (!answer.answered || answer.reply.error != EtcdError::none) co_return DcsAnswer::error;
   if (!answer.reply.succeeded) co_return DcsAnswer::no;
@@ -90,7 +92,7 @@ sim::Task<DcsAnswer> EtcdDcs::update_leader(Lsn last_lsn, MemberSet failsafe) {
     EtcdRequest again =
         request(reput_unconditionally_ ? EtcdOp::put : EtcdOp::reput, EtcdKey::leader);
     again.lease = lease_;
-    const Answer answer = co_await client_.call(again, &retry);
+    const Answer answer = co_await send(again, &retry);
     if (!answer.answered || answer.reply.error != EtcdError::none) co_return DcsAnswer::error;
     if (!answer.reply.succeeded) co_return DcsAnswer::no;
     leader_session_ = lease_;
@@ -99,7 +101,7 @@ sim::Task<DcsAnswer> EtcdDcs::update_leader(Lsn last_lsn, MemberSet failsafe) {
   if (failsafe != 0 && last_failsafe_ != failsafe) {
     EtcdRequest put = request(EtcdOp::put, EtcdKey::failsafe);
     put.value.members = failsafe;
-    const Answer answer = co_await client_.execute(put, nullptr);
+    const Answer answer = co_await send(put, nullptr);
     if (answer.answered && answer.reply.succeeded) last_failsafe_ = failsafe;
   }
   co_return DcsAnswer::yes;
@@ -109,7 +111,7 @@ sim::Task<DcsAnswer> EtcdDcs::write_status(Lsn last_lsn) {
   if (last_status_ == last_lsn) co_return DcsAnswer::yes;
   EtcdRequest put = request(EtcdOp::put, EtcdKey::status);
   put.value.lsn = last_lsn;
-  const Answer answer = co_await client_.execute(put, nullptr);
+  const Answer answer = co_await send(put, nullptr);
   if (!answer.answered || answer.reply.error != EtcdError::none) co_return DcsAnswer::error;
   last_status_ = last_lsn;
   co_return DcsAnswer::yes;
@@ -126,7 +128,7 @@ sim::Task<DcsAnswer> EtcdDcs::touch_member(const MemberData data) {
   put.name.member = self_;
   put.lease = lease_;
   put.value.data = data;
-  const Answer answer = co_await client_.execute(put, nullptr);
+  const Answer answer = co_await send(put, nullptr);
   if (!answer.answered) co_return DcsAnswer::error;
   if (answer.reply.error == EtcdError::lease_not_found) {
     lease_ = 0;
@@ -138,8 +140,7 @@ sim::Task<DcsAnswer> EtcdDcs::touch_member(const MemberData data) {
 
 sim::Task<DcsAnswer> EtcdDcs::delete_leader(Lsn last_lsn) {
   if (last_lsn != Lsn{}) co_await write_status(last_lsn);
-  const Answer answer =
-      co_await client_.execute(request(EtcdOp::compare_delete, EtcdKey::leader), nullptr);
+  const Answer answer = co_await send(request(EtcdOp::compare_delete, EtcdKey::leader), nullptr);
   if (!answer.answered || answer.reply.error != EtcdError::none) co_return DcsAnswer::error;
   co_return answer.reply.succeeded ? DcsAnswer::yes : DcsAnswer::no;
 }
@@ -150,7 +151,7 @@ sim::Task<DcsAnswer> EtcdDcs::write_sync_state(SyncState& state) {
   put.revision = state.version;
   put.value.holder = state.leader;
   put.value.members = state.sync_standby;
-  const Answer answer = co_await client_.call(put, &retry);
+  const Answer answer = co_await send(put, &retry);
   if (!answer.answered || answer.reply.error != EtcdError::none) co_return DcsAnswer::error;
   if (!answer.reply.succeeded) co_return DcsAnswer::no;
   state.version = answer.reply.revision;
@@ -168,7 +169,7 @@ sim::Task<DcsAnswer> EtcdDcs::write_failover(const FailoverRequest wanted) {
   }
   put.value.holder = wanted.leader;
   put.value.candidate = wanted.candidate;
-  const Answer answer = co_await client_.call(put, &retry);
+  const Answer answer = co_await send(put, &retry);
   if (!answer.answered || answer.reply.error != EtcdError::none) co_return DcsAnswer::error;
   co_return answer.reply.succeeded || !wanted.present ? DcsAnswer::yes : DcsAnswer::no;
 }
@@ -176,7 +177,7 @@ sim::Task<DcsAnswer> EtcdDcs::write_failover(const FailoverRequest wanted) {
 sim::Task<DcsAnswer> EtcdDcs::write_history(Timeline timeline) {
   EtcdRequest put = request(EtcdOp::put, EtcdKey::history);
   put.value.timeline = timeline;
-  const Answer answer = co_await client_.execute(put, nullptr);
+  const Answer answer = co_await send(put, nullptr);
   const bool done = answer.answered && answer.reply.error == EtcdError::none;
   co_return done ? DcsAnswer::yes : DcsAnswer::error;
 }
@@ -224,8 +225,8 @@ sim::Task<> EtcdDcs::keep_cache() {
   for (;;) {
     ready_.shut();
     streaming_ = false;
-    Retry retry = client_.new_retry();
-    const Answer all = co_await client_.call(request(EtcdOp::range, EtcdKey::leader), &retry);
+    // One node only; the next attempt goes to the next one.
+    const Answer all = co_await client_.execute(request(EtcdOp::range, EtcdKey::leader), nullptr);
     if (!all.answered || all.reply.error != EtcdError::none) {
       co_await sim::sleep_for(cache_pause);
       continue;
@@ -241,9 +242,15 @@ sim::Task<> EtcdDcs::keep_cache() {
     follow.revision = all.reply.revision;
     stream->send(follow);
     for (;;) {
+      const sim::Time began = patroni_.now();
       const auto change = co_await stream->receive();
       if (!change) break;
-      set(change->event);
+      // A thread that has slept has to wake up; after a freeze it races with the HA loop.
+      if (patroni_.now() != began) {
+        const sim::Duration waking = thread_wake_.sample_duration(wakes_);
+        co_await sim::sleep_for(waking);
+      }
+      set(change->event, true);
     }
   }
 }
@@ -253,11 +260,37 @@ void EtcdDcs::fill_cache() {
   cache_ = {};
   cached_leader_lease_ = 0;
   cached_member_lease_.fill(0);
-  for (std::size_t i = 0; i < client_.fetched_count; ++i) set(client_.fetched[i]);
+  cached_revision_.fill(0);
+  for (std::size_t i = 0; i < client_.fetched_count; ++i) set(client_.fetched[i], false);
+}
+
+// PatroniEtcd3Client.call_rpc: what was written is in the cache before the watch tells it, and then
+// wakes nobody.
+sim::Task<EtcdDcs::Answer> EtcdDcs::send(const EtcdRequest asked, Retry* retry) {
+  Answer answer;
+  if (retry != nullptr) {
+    answer = co_await client_.call(asked, retry);
+  } else {
+    answer = co_await client_.execute(asked, nullptr);
+  }
+  if (answer.answered && answer.reply.error == EtcdError::none && answer.reply.succeeded) {
+    EtcdEvent change;
+    change.mod_revision = answer.reply.revision;
+    change.lease = asked.lease;
+    change.scope = scope_;
+    change.name = asked.name;
+    change.deleted = asked.op == EtcdOp::compare_delete || asked.op == EtcdOp::remove;
+    if (!change.deleted) change.value = asked.value;
+    set(change, false);
+  }
+  co_return answer;
 }
 
 // KVCache._process_event: which changes wake this member.
-void EtcdDcs::set(const EtcdEvent& change) {
+void EtcdDcs::set(const EtcdEvent& change, bool watched) {
+  std::uint64_t& known = cached_revision_[slot_of(change.name)];
+  if (change.mod_revision <= known) return;
+  known = change.mod_revision;
   const EtcdValue& value = change.value;
   const std::uint64_t version = change.deleted ? 0 : change.mod_revision;
   bool wakes = false;
@@ -310,7 +343,7 @@ void EtcdDcs::set(const EtcdEvent& change) {
       break;
     }
   }
-  if (wakes && streaming_) event.open();
+  if (wakes && watched && streaming_) event.open();
 }
 
 // ---- requests ------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ namespace predrill::models {
 struct EtcdDcsConfig : DcsClientConfig {
   /// 3.0.x: after losing its lease the leader overwrites the key whoever holds it.
   bool reput_unconditionally = false;
+  /// Until the thread that follows the watch has woken up: PatroniTimings::thread_wake.
+  sim::Distribution thread_wake = sim::Distribution::constant(sim::Duration{});
 };
 
 inline constexpr sim::Kind lease_lost{"patroni.lease_lost", "lost its etcd lease"};
@@ -59,13 +61,16 @@ class EtcdDcs final : public Dcs, DcsClient::Owner {
   EtcdRequest request(EtcdOp op, EtcdKey key) const;
   sim::Task<bool> refresh_lease(bool force, Retry* retry);
   sim::Task<> keep_cache();
-  void set(const EtcdEvent& event);
+  sim::Task<Answer> send(const EtcdRequest asked, Retry* retry);
+  void set(const EtcdEvent& change, bool watched);
   void fill_cache();
 
   ScopeId scope_;
   MemberId self_;
   sim::Group& patroni_;
   bool reput_unconditionally_;
+  sim::Distribution thread_wake_;
+  sim::Stream wakes_;
   DcsClient client_;
 
   LeaseId lease_ = 0;
@@ -78,6 +83,7 @@ class EtcdDcs final : public Dcs, DcsClient::Owner {
   ClusterView cache_;
   LeaseId cached_leader_lease_ = 0;
   std::array<LeaseId, members_max> cached_member_lease_{};
+  std::array<std::uint64_t, etcd_slots> cached_revision_{};
   bool streaming_ = false;
   sim::Gate ready_;
   sim::ProcessId watcher_;

@@ -65,7 +65,10 @@ sim::Task<EtcdReply> Etcd::handle(Member& m, const EtcdRequest request) {
   } else if (request.op == EtcdOp::lease_keepalive) {
     reply = co_await keepalive(m, request, deadline);
   } else if (request.op == EtcdOp::range) {
-    const bool current = co_await read_index(m, deadline);
+    // Serializable: from what this member has applied. The store is the cluster's, so a member that
+    // is behind asks as if for a linearizable read.
+    bool current = m.applied == log_base_ + log_.size();
+    if (!current) current = co_await read_index(m, deadline);
     if (!current) co_return failed(EtcdError::timed_out);
     reply.succeeded = true;
     reply.revision = store_.revision();

@@ -54,7 +54,7 @@ using LeaseId = std::uint32_t;  // 0 = none
 using ScopeId = std::uint8_t;   // one per Patroni cluster
 
 enum class EtcdOp : std::uint8_t {
-  range,           // every key of the scope, linearizable
+  range,           // every key of the scope, serializable
   watch,           // everything of the scope after `revision`
   get,             // one object; Kubernetes alone
   member_list,     // the endpoints; answered by any living member

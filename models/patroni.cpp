@@ -24,6 +24,7 @@ Patroni::Patroni(sim::Group& group, PatroniConfig config, Dcs& dcs, PostgresServ
       start_stream_(group.simulation().stream(config_.name, "patroni start")),
       rest_stream_(group.simulation().stream(config_.name, "patroni rest")),
       cycle_stream_(group.simulation().stream(config_.name, "patroni cycle")),
+      thread_stream_(group.simulation().stream(config_.name, "patroni threads")),
       command_stream_(group.simulation().stream(config_.name, "patroni command")),
       jitter_stream_(group.simulation().stream(config_.name, "patroni retry")),
       exit_stream_(group.simulation().stream(config_.name, "postmaster exit")),
@@ -65,6 +66,7 @@ void Patroni::sigterm() {
   exiting_ = true;
   note(kinds::sigterm);
   group_.kill(main_);  // SystemExit in the main thread, wherever it stands
+  between_cycles_.open();
   main_ = group_.spawn(shutdown());
 }
 
@@ -111,8 +113,10 @@ Task<> Patroni::main() {
   for (;;) {
     {
       const sim::Semaphore::Permit turn = co_await cycle_lock_.acquire();
+      between_cycles_.shut();
       co_await run_cycle();
     }
+    between_cycles_.open();
     // schedule_next_run of __main__.py; Ha.watch: leaders and those without a leader do not wait
     // the half second longer.
     m_.next_run += config_.loop_wait;
@@ -125,6 +129,8 @@ Task<> Patroni::main() {
       const bool as_leader = m_.action != Action::none || is_unlocked() || has_lock();
       const bool woken = co_await dcs_.watch(as_leader, nap);
       if (woken) m_.next_run = wall();
+      const Duration waking = timings_.thread_wake.sample_duration(thread_stream_);
+      co_await sim::sleep_for(waking);
     }
   }
 }
@@ -156,6 +162,8 @@ void Patroni::adopt_postgres() {
 Task<> Patroni::shutdown() {
   // The server's thread ends, its socket stays until the process is gone: who asks gets no answer.
   group_.kill(serving_);
+  const Duration polled = timings_.rest_shutdown.sample_duration(exit_stream_);
+  co_await sim::sleep_for(polled);
   if (m_.cluster.pause) {
     watchdog_disable();
   } else {
@@ -164,6 +172,7 @@ Task<> Patroni::shutdown() {
     const bool leader = is_leader();
     co_await stop_postgres(StopMode::fast, false, leader ? AtShutdown::exit : AtShutdown::nothing);
     if (leader && !m_.demotion_released && !postgres_.is_running()) {
+      co_await latest_checkpoint_location();
       const DcsAnswer deleted = co_await dcs_.delete_leader(postgres_.flushed());
       if (deleted == DcsAnswer::yes) note(kinds::key_released);
     }
@@ -171,6 +180,8 @@ Task<> Patroni::shutdown() {
     set_state(MemberData::State::stopped);
     co_await touch_member();
   }
+  const Duration ending = timings_.exit.sample_duration(exit_stream_);
+  co_await sim::sleep_for(ending);
   group_.kill();  // exit: on_group_death() sees to the rest
 }
 
@@ -194,8 +205,6 @@ Task<> Patroni::nosync_handshake() {
 // -----------------------------------------------------------------------------------
 
 Task<> Patroni::run_cycle() {
-  const Duration processing = timings_.cycle.sample_duration(cycle_stream_);
-  co_await sim::sleep_for(processing);
   m_.status_fresh = false;
   Step step = co_await cycle();
   const bool failed = step == Step::dcs_error;
@@ -215,8 +224,11 @@ Task<> Patroni::run_cycle() {
 
 // Ha._run_cycle
 Task<Patroni::Step> Patroni::cycle() {
+  // The view comes first: a cycle may act on a cache that is a moment old.
   const DcsAnswer loaded = co_await load_cluster();
   if (loaded == DcsAnswer::error) co_return Step::dcs_error;
+  const Duration processing = timings_.cycle.sample_duration(cycle_stream_);
+  co_await sim::sleep_for(processing);
   if (m_.cluster.pause) {
     watchdog_disable();
   } else if (m_.was_paused) {
@@ -452,7 +464,9 @@ Task<Patroni::Step> Patroni::handle_dcs_error() {
       if (observer_ != nullptr) observer_->on_failsafe(config_.member, false);
     }
   }
-  if (m_.action == Action::demote) co_return Step::done;
+  if (m_.action == Action::demote && m_.action_runs) co_return Step::done;
+  // A demotion that still waits for its turn: "AsyncExecutor is busy, demoting from the main
+  // thread"; it follows when this cycle has ended.
   note(kinds::demoting_dcs);
   if (version_.offline_demotion_async && m_.action == Action::none) {
     begin(Action::demote, demote_as_action(Demotion::offline));

@@ -123,6 +123,7 @@ class Patroni final : sim::GroupResource {
     sim::Time renewed_at = sim::time_max;
     Action action = Action::none;
     sim::ProcessId action_process;
+    bool action_runs = false;  // it has had its turn, and does not only stand in line
     bool promote_signalled = false;
     bool demotion_released = false;  // by the stop that a demotion waits for
     bool recovering = false;
@@ -172,7 +173,9 @@ class Patroni final : sim::GroupResource {
   sim::Task<DcsAnswer> release_leader_key(Lsn last_lsn);
   void sync_slots(bool primary);
   bool begin(Action action, sim::Task<> task);
-  void finish(bool wake);
+  sim::Task<> run_action(sim::Task<> task);
+  sim::Task<sim::Semaphore::Permit> executor_turn();
+  sim::Task<> finish(bool wake);
   void set_state(MemberData::State state);
   void set_is_leader(bool value);
   bool has_lock() const { return m_.cluster.leader == config_.member; }
@@ -195,6 +198,7 @@ class Patroni final : sim::GroupResource {
   sim::Task<> demote(const Demotion mode);
   sim::Task<> demote_as_action(const Demotion mode);
   sim::Task<> stop_postgres(const StopMode mode, const bool checkpoint, const AtShutdown then);
+  sim::Task<> latest_checkpoint_location();
   sim::Task<> at_shutdown(const AtShutdown then);
   sim::Task<bool> failsafe_topology_agrees();
   void note_obstacle(Obstacle obstacle, MemberId by);
@@ -256,8 +260,9 @@ class Patroni final : sim::GroupResource {
   sim::ProcessId main_;
   sim::ProcessId serving_;
   sim::Semaphore cycle_lock_{1};
-  sim::Stream start_stream_, rest_stream_, cycle_stream_, command_stream_, jitter_stream_,
-      exit_stream_;
+  sim::Gate between_cycles_{true};
+  sim::Stream start_stream_, rest_stream_, cycle_stream_, thread_stream_, command_stream_,
+      jitter_stream_, exit_stream_;
   RestListener rest_;
   sim::Timer<Patroni, &Patroni::watchdog_fires> watchdog_;
   sim::Timer<Patroni, &Patroni::supervise> supervisor_;

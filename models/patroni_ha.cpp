@@ -174,7 +174,7 @@ Task<> Patroni::promote() {
   if (observer_ != nullptr) observer_->on_promote(config_.member);
   const bool signalled = postgres_.promote();
   if (!signalled) {
-    finish(true);
+    co_await finish(true);
     co_return;
   }
   m_.role = Role::promoted;
@@ -189,7 +189,7 @@ Task<> Patroni::promote() {
     }
     co_await sim::sleep_for(1s);
   }
-  finish(true);
+  co_await finish(true);
 }
 
 Task<Patroni::Step> Patroni::switchover_from_leader() {
@@ -240,7 +240,7 @@ Task<Patroni::Step> Patroni::follow(const sim::Kind* reason, const bool refresh)
 
 Task<> Patroni::demote_as_action(const Demotion mode) {
   co_await demote(mode);
-  finish(m_.rewind == Rewind::need);
+  co_await finish(m_.rewind == Rewind::need);
 }
 
 // Ha.demote
@@ -256,6 +256,7 @@ Task<> Patroni::demote(const Demotion mode) {
   note(kinds::demoted);
   if (release) {
     if (!m_.demotion_released) {
+      if (mode == Demotion::graceful) co_await latest_checkpoint_location();
       const Lsn last = mode == Demotion::graceful ? postgres_.flushed() : Lsn{};
       if (mode == Demotion::graceful) {
         const sim::Semaphore::Permit turn = co_await cycle_lock_.acquire();
@@ -305,6 +306,8 @@ Task<> Patroni::stop_postgres(const StopMode mode, const bool checkpoint, const 
   if (then != AtShutdown::nothing && mode == StopMode::fast) {
     const Duration lingers = timings_.postmaster_exit.sample_duration(exit_stream_);
     while (group_.now() < gone) {
+      const Duration asking = timings_.command.sample_duration(exit_stream_);
+      co_await sim::sleep_for(asking);
       const ControlState state = postgres_.controldata().state;
       if (state == ControlState::shut_down) {
         co_await at_shutdown(then);
@@ -334,9 +337,19 @@ Task<> Patroni::stop_postgres(const StopMode mode, const bool checkpoint, const 
   set_state(MemberData::State::stopped);
 }
 
+// Postgresql.latest_checkpoint_location: pg_controldata, and pg_waldump for the shutdown checkpoint
+// and for the record before it.
+Task<> Patroni::latest_checkpoint_location() {
+  for (int i = 0; i < 3; ++i) {
+    const Duration asking = timings_.command.sample_duration(exit_stream_);
+    co_await sim::sleep_for(asking);
+  }
+}
+
 // pg_control says "shut down", the postmaster may still be there: on_shutdown of demote() and
 // shutdown().
 Task<> Patroni::at_shutdown(const AtShutdown then) {
+  co_await latest_checkpoint_location();
   const Lsn checkpoint = postgres_.flushed();
   if (version_.waits_for_replicas) co_await sim::sleep_for(1s);  // to catch up
   const bool possible = co_await is_failover_possible(whole_rows(checkpoint), false);

@@ -135,13 +135,40 @@ void Patroni::sync_slots(bool primary) {
 bool Patroni::begin(Action action, Task<> task) {
   if (m_.action != Action::none) return false;
   m_.action = action;
-  m_.action_process = group_.spawn(std::move(task));
+  m_.action_runs = false;
+  m_.action_process = group_.spawn(run_action(std::move(task)));
   return true;
 }
 
+// AsyncExecutor.run: its first and its last step need the lock that every cycle holds.
+Task<> Patroni::run_action(Task<> task) {
+  {
+    const sim::Semaphore::Permit turn = co_await executor_turn();
+    m_.action_runs = true;
+  }
+  co_await std::move(task);
+}
+
+// A Python lock belongs to whoever asks first once it is free, not to who has waited: after a cycle
+// that came late the main thread sleeps 1 ms and asks again. Who wakes up later than that waits for
+// another cycle.
+Task<sim::Semaphore::Permit> Patroni::executor_turn() {
+  sim::Semaphore::Permit turn = cycle_lock_.try_acquire();
+  while (!turn) {
+    co_await between_cycles_.wait();
+    const Duration waking = timings_.thread_wake.sample_duration(thread_stream_);
+    co_await sim::sleep_for(waking);
+    turn = cycle_lock_.try_acquire();
+  }
+  co_return turn;
+}
+
 /// The action has ended; wakes the main loop if its function returned something.
-void Patroni::finish(bool wake) {
-  m_.action = Action::none;
+Task<> Patroni::finish(bool wake) {
+  {
+    const sim::Semaphore::Permit turn = co_await executor_turn();
+    m_.action = Action::none;
+  }
   if (wake) dcs_.event.open();
 }
 

@@ -16,6 +16,7 @@ models::EtcdDcsConfig client_config(const SystemSpec& system) {
   config.ttl = patroni.ttl;
   config.loop_wait = patroni.loop_wait;
   config.retry_timeout = patroni.retry_timeout;
+  config.thread_wake = system.patroni_timings.thread_wake;
   config.reput_unconditionally = patroni.version == models::PatroniVersion::v3_0_2;
   return config;
 }

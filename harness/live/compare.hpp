@@ -65,7 +65,7 @@ struct Fidelity {
 Fidelity fidelity(const Comparison& comparison);
 
 struct CompareOptions {
-  std::size_t runs = 1000;  // for each member that led before a fault
+  std::size_t runs = 200;  // for each member that led before a fault
   std::size_t jobs = 0;
   std::uint64_t seed = 1;
   std::vector<std::string> settings;                             // on top of those of the drills

@@ -55,13 +55,17 @@ constexpr std::array<Timing<PostgresTimings>, 14> postgres_timings = {{
     {"copy_bytes_per_second", &PostgresTimings::copy_bytes_per_second, Quantity::bytes},
 }};
 
-constexpr std::array<Timing<PatroniTimings>, 8> patroni_timings = {{
+constexpr std::array<Timing<PatroniTimings>, 12> patroni_timings = {{
     {"start", &PatroniTimings::start},
     {"rest_answer", &PatroniTimings::rest_answer},
     {"cycle", &PatroniTimings::cycle},
     {"promote_command", &PatroniTimings::promote_command},
     {"start_command", &PatroniTimings::start_command},
     {"rewind_check", &PatroniTimings::rewind_check},
+    {"command", &PatroniTimings::command},
+    {"rest_shutdown", &PatroniTimings::rest_shutdown},
+    {"exit", &PatroniTimings::exit},
+    {"thread_wake", &PatroniTimings::thread_wake},
     {"retry_jitter", &PatroniTimings::retry_jitter},
     {"postmaster_exit", &PatroniTimings::postmaster_exit},
 }};

@@ -62,6 +62,7 @@ struct Node {
     config.ttl = patroni.ttl;
     config.loop_wait = patroni.loop_wait;
     config.retry_timeout = patroni.retry_timeout;
+    config.thread_wake = options.patroni_timings.thread_wake;
     config.reput_unconditionally = patroni.version == PatroniVersion::v3_0_2;
     return config;
   }

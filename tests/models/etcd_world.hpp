@@ -151,7 +151,8 @@ struct Loop {
       if (!candidate) co_return;
       const Time began = group.now();
       const DcsAnswer got = co_await dcs.attempt_to_acquire_leader();
-      if (got == DcsAnswer::yes) held_until = began + ttl;
+      // The lease may be as old as loop_wait: taking the key does not renew it.
+      if (got == DcsAnswer::yes) held_until = began + ttl - loop_wait;
     } else if (view.leader == id) {
       const Time began = group.now();
       ++position;

@@ -67,7 +67,8 @@ TEST_CASE("patroni: an old primary comes back as a standby, rewound if it must b
   CHECK(c.first(kinds::crash_recovery, back, "db-0") < sim::time_max);
 }
 
-// Release at about 2 s (stop, poll each second, a second for the replicas), race, promotion.
+// The REST server's poll of 0 to 0.5 s; release at about 2 s after the stop (poll each second, a
+// second for the replicas), race, promotion.
 TEST_CASE("patroni: SIGTERM releases the key; a failover in a few seconds", "[patroni]") {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     Cluster c(seeded(seed, seed % 2 == 0));
@@ -78,9 +79,9 @@ TEST_CASE("patroni: SIGTERM releases the key; a failover in a few seconds", "[pa
     INFO("seed " << seed << "\n" << c.text);
     const Time released = c.first(kinds::key_released, fault, "db-0");
     CHECK(released - fault >= 2s);
-    CHECK(released - fault <= 3s);
+    CHECK(released - fault <= 3500ms);
     const auto gap = c.gap(fault);
-    CHECK(gap.from - fault <= 500ms);
+    CHECK(gap.from - fault <= 1s);
     CHECK(gap.to - fault >= 2100ms);
     CHECK(gap.to - fault <= 5s);
     CHECK(c.lost().rows == 0);
@@ -276,7 +277,10 @@ TEST_CASE("patroni: a frozen host is replaced and gives up when it wakes", "[pat
     CHECK(c.primaries() == only(primary));
     // The old backends go on until the first cycle has looked: a window below one second.
     CHECK(c.dual() < 1s);
-    CHECK(c.first(kinds::demoting_not_leader, thawed, "db-0") - thawed < 3s);
+    // It reads the new leader in its cache, or fails to renew the key that it takes for its own.
+    const Time demoted = std::min(c.first(kinds::demoting_not_leader, thawed, "db-0"),
+                                  c.first(kinds::lock_lost, thawed, "db-0"));
+    CHECK(demoted - thawed < 3s);
     CHECK(c.unexplained() == "");
   }
 }

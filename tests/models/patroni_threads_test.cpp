@@ -1,0 +1,81 @@
+// Threads of one Patroni process that wait for each other: the HA loop, the asynchronous action,
+// the watch of the DCS and the REST server. Who comes first decides seconds.
+#include "tests/models/cluster.hpp"
+
+namespace predrill::models::fixture {
+namespace {
+
+namespace kinds = patroni_kinds;
+
+// A cluster whose waiting threads always take this long to wake up.
+ClusterOptions woken_after(Duration wake) {
+  ClusterOptions options;
+  options.patroni_timings.thread_wake = sim::Distribution::constant(wake);
+  return options;
+}
+
+}  // namespace
+
+// SIGTERM: RestApiServer.shutdown() first waits for serve_forever, which looks up every 0.5 s.
+TEST_CASE("patroni: SIGTERM stops PostgreSQL once the REST server has noticed", "[patroni]") {
+  for (const Duration noticed : {Duration(0ms), Duration(400ms)}) {
+    ClusterOptions options;
+    options.patroni_timings.rest_shutdown = sim::Distribution::constant(noticed);
+    Cluster c(options);
+    const Time fault = c.now();
+    c.patroni(0).sigterm();
+    c.run(20s);
+    INFO(c.text);
+    const Duration stop = c.first(postgres_kinds::fast_stop, fault) - fault;
+    CHECK(stop >= noticed);
+    CHECK(stop <= noticed + 50ms);
+  }
+}
+
+// While a host stands still its key expires and the watch piles up. When it goes on, the HA loop
+// and the thread of the watch wake up together: if the loop is first it renews a key that it no
+// longer has. 3.0.2 then puts the key whoever holds it.
+TEST_CASE("patroni 3.0.2: a thawed primary takes its key back or not, by chance", "[patroni]") {
+  int stolen = 0;
+  int lost = 0;
+  constexpr int runs = 16;
+  for (std::uint64_t seed = 1; seed <= runs; ++seed) {
+    ClusterOptions options;
+    options.seed = seed;
+    options.patroni.version = PatroniVersion::v3_0_2;
+    options.patroni.use_pg_rewind = true;
+    Cluster c(options);
+    c.run_to_phase();
+    c.node(0).host.freeze();
+    c.run(45s);
+    const MemberId between = c.leader();
+    REQUIRE(between != 0);
+    c.node(0).host.thaw();
+    c.run(60s);
+    INFO("seed " << seed << "\n" << c.text);
+    if (c.leader() == 0) {
+      ++stolen;
+      lost += c.lost().rows > 0 ? 1 : 0;
+    } else {
+      CHECK(c.leader() == between);
+    }
+  }
+  // Fair chances: 16 runs leave 2 to 14 with probability 0.9995.
+  CHECK(stolen >= 2);
+  CHECK(stolen <= 14);
+  CHECK(lost == stolen);
+}
+
+// What a member has written is in its cache when the answer is there (call_rpc): a switchover that
+// it was asked for begins with the cycle that the request wakes, not loop_wait later.
+TEST_CASE("patroni: a switchover request is seen by the cycle that it wakes", "[patroni]") {
+  Cluster c(woken_after(20ms));  // slower than everything else
+  const Time fault = c.now();
+  const int status = switch_over(c, 1);
+  INFO(c.text);
+  CHECK(status == 200);
+  CHECK(c.first(kinds::demoting_switchover, fault) - fault < 1s);
+  CHECK(c.leader() == 1);
+}
+
+}  // namespace predrill::models::fixture
