@@ -185,14 +185,15 @@ std::vector<Stretch> stretches(const Ledger& ledger, Duration gap) {
 }  // namespace
 
 DualWriters Ledger::dual_writers(Duration gap) const {
-  const std::vector<Stretch> all = stretches(*this, gap);
+  std::vector<Stretch> all = stretches(*this, gap);
+  if (all.empty() || all.front().member == all.back().member) return {};  // by member
+  std::sort(all.begin(), all.end(),
+            [](const Stretch& a, const Stretch& b) { return a.from < b.from; });
   std::vector<std::pair<Time, Time>> windows;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    for (std::size_t j = i + 1; j < all.size(); ++j) {
+    for (std::size_t j = i + 1; j < all.size() && all[j].from <= all[i].to; ++j) {
       if (all[i].member == all[j].member) continue;
-      const Time from = std::max(all[i].from, all[j].from);
-      const Time to = std::min(all[i].to, all[j].to);
-      if (from <= to) windows.emplace_back(from, to);
+      windows.emplace_back(all[j].from, std::min(all[i].to, all[j].to));
     }
   }
   std::sort(windows.begin(), windows.end());

@@ -61,6 +61,12 @@ void add_common(CLI::App& command, CommonOptions& options) {
       ->capture_default_str();
 }
 
+void add_folder(CLI::App& command, std::string& out, bool& resume) {
+  command.add_option("--out", out, "folder for result.json");
+  command.add_flag("--resume", resume,
+                   "go on with the runs that an interrupted or killed attempt left in --out");
+}
+
 void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
   CLI::App* command =
       app.add_subcommand("what-if", "one scenario under many configurations, run by run");
@@ -86,6 +92,7 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
                    "morris or sobol: which setting moves the first measure, over ranges without "
                    "steps such as patroni.ttl=20..60")
       ->check(CLI::IsMember({"morris", "sobol"}));
+  add_folder(*command, what_if.out, what_if.resume);
   add_common(*command, what_if.common);
   command->footer(
       "Examples:\n"
@@ -279,6 +286,7 @@ int parse_and_run(int argc, const char* const* argv) {
       ->required();
   rehearse_app->add_option("--faults", rehearse.faults, "only these, e.g. node_loss,freeze")
       ->delimiter(',');
+  add_folder(*rehearse_app, rehearse.out, rehearse.resume);
   add_common(*rehearse_app, rehearse.common);
   rehearse_app->callback([&] { status = command_rehearse(rehearse); });
 

@@ -12,9 +12,15 @@
 #include "harness/engine/rehearsal.hpp"
 #include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
+#include "harness/measure/result_document.hpp"
+#include "harness/measure/verdict.hpp"
 #include "harness/report/number.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/what_if/axes.hpp"
+
+#ifndef PREDRILL_VERSION
+#define PREDRILL_VERSION "0"
+#endif
 
 namespace predrill::harness {
 
@@ -58,23 +64,30 @@ struct Question {
   SystemSpec system;
 };
 
-std::vector<SimulatedFailure> simulate(const SystemSpec& system,
-                                       const std::vector<FailureRate>& rates,
-                                       const CommonOptions& common, std::size_t runs,
-                                       Progress& progress) {
+// What one of them has for an answer.
+struct Answer {
   std::vector<SimulatedFailure> failures;
+  std::vector<CampaignResult> campaigns;  // of each
+  analytic::YearlyDowntime year;
+};
+
+Answer simulate(const SystemSpec& system, const std::vector<FailureRate>& rates,
+                const CommonOptions& common, std::size_t runs, Progress& progress) {
+  Answer answer;
   for (const FailureRate& rate : rates) {
     const auto scenarios = rehearsal_scenarios(system, {rate.fault}, {});
     if (scenarios.empty() || rate.per_year == 0) continue;
-    const CampaignResult result = run_campaign(
+    CampaignResult result = run_campaign(
         scenarios.front(), {.first_seed = common.seed,
                             .runs = runs,
                             .jobs = common.jobs,
                             .stop = &interrupted(),
                             .progress = [&](std::size_t, std::size_t) { progress.add(); }});
-    failures.push_back({rate, result.all.objective_path().downtime, result.all.censored() > 0});
+    answer.failures.push_back(
+        {rate, result.all.objective_path().downtime, result.all.censored() > 0});
+    answer.campaigns.push_back(std::move(result));
   }
-  return failures;
+  return answer;
 }
 
 std::string seconds_cell(const sim::Estimate& e, bool lower_bound = false) {
@@ -113,6 +126,110 @@ void print_rates(const std::vector<SimulatedFailure>& failures, const TextStyle&
   }
 }
 
+struct Asked {
+  analytic::ErrorBudget budget;
+  analytic::Redundancy redundancy;
+  analytic::RedundancyAnswer lost;
+  sim::Interval<double> exceeded;
+};
+
+YearEntry year_of(const Question& question, const Answer& answer, const Asked& asked) {
+  YearEntry entry;
+  entry.change = question.name;
+  entry.seconds = answer.year.seconds;
+  entry.budget_used = analytic::budget_use(asked.budget, answer.year.seconds);
+  for (std::size_t i = 0; i < answer.year.parts.size(); ++i) {
+    const auto& part = answer.year.parts[i];
+    const std::string source = i < answer.failures.size() ? answer.failures[i].rate.source : "";
+    entry.failures.push_back(
+        {part.name, part.per_year, source, part.outage, part.seconds, part.censored});
+  }
+  return entry;
+}
+
+std::string document_of(const std::vector<Question>& questions, const std::vector<Answer>& answers,
+                        const Asked& asked, const AvailabilityCommand& command, std::size_t runs) {
+  ResultDocument document;
+  document.command = "availability";
+  document.version = PREDRILL_VERSION;
+  document.system = questions.front().system.name;
+  document.seed = command.common.seed;
+  document.reproduce = reproduction("availability", command.system, command.common, runs);
+  for (const auto& [option, words] :
+       {std::pair("--rate", &command.rates), std::pair("--with", &command.with)}) {
+    for (const std::string& word : *words) {
+      document.reproduce += std::string(" ") + option + " " + shell_word(word);
+    }
+  }
+  document.reproduce += " --slo " + shell_word(command.slo) + " --window " +
+                        shell_word(command.window) + " --repair " + shell_word(command.repair);
+  AvailabilityPart part;
+  part.slo = asked.budget.availability;
+  part.window = asked.budget.window;
+  part.budget = asked.budget.seconds();
+  part.exceeded = asked.exceeded;
+  part.members = asked.redundancy.members;
+  part.losses_per_year = asked.redundancy.losses_per_year;
+  part.repair = asked.redundancy.repair;
+  part.years_to_loss = asked.lost.years_to_loss;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    const Answer& answer = answers[q];
+    part.years.push_back(year_of(questions[q], answer, asked));
+    for (std::size_t i = 0; i < answer.failures.size(); ++i) {
+      ResultEntry entry;
+      entry.scenario = answer.failures[i].rate.fault;
+      entry.summary = &answer.campaigns[i].all;
+      entry.verdict = overall({}, *entry.summary);
+      const std::size_t equals = questions[q].name.find('=');
+      if (q > 0) {
+        entry.varied = {
+            {questions[q].name.substr(0, equals), questions[q].name.substr(equals + 1)}};
+      }
+      document.results.push_back(std::move(entry));
+    }
+  }
+  part.met = part.years.front().budget_used <= 1;
+  document.availability = std::move(part);
+  return to_json(document);
+}
+
+void print_text(const std::vector<Question>& questions, const std::vector<Answer>& answers,
+                const Asked& asked, const AvailabilityCommand& command, std::size_t runs) {
+  const TextStyle style = style_of_output();
+  std::printf("%s: expected downtime a year, %zu simulated failures of each kind\n\n",
+              questions.front().system.name.c_str(), runs);
+  const analytic::YearlyDowntime& now = answers.front().year;
+  print_year(now, style);
+  std::printf(
+      "\nObjective %s over %s: a budget of %.1f min, of which %.1f %% is used on average; "
+      "a window\nuses more than all of it with a probability of %.2f %% to %.2f %%.\n",
+      command.slo.c_str(), command.window.c_str(), asked.budget.seconds() / 60,
+      100 * analytic::budget_use(asked.budget, now.seconds), 100 * asked.exceeded.low,
+      100 * asked.exceeded.high);
+  std::printf(
+      "All %zu members are lost at once every %.3g years (Markov chain: each is lost %.3g "
+      "times a year, back after %s).\n",
+      asked.redundancy.members, asked.lost.years_to_loss, asked.redundancy.losses_per_year,
+      sim::to_text(asked.redundancy.repair).c_str());
+  if (questions.size() > 1) {
+    std::fputs(("\n" + coloured("What each change is worth", Colour::bold, style) + "\n").c_str(),
+               stdout);
+    Table table({{"change"},
+                 {"downtime a year, s", Table::Align::right},
+                 {"saved, s", Table::Align::right},
+                 {"budget used", Table::Align::right}});
+    for (std::size_t i = 1; i < questions.size(); ++i) {
+      const sim::Estimate& seconds = answers[i].year.seconds;
+      char saved[32];
+      std::snprintf(saved, sizeof saved, "%.1f", now.seconds.value - seconds.value);
+      table.add({questions[i].name, seconds_cell(seconds), saved,
+                 percent_text(analytic::budget_use(asked.budget, seconds), 1)});
+    }
+    std::fputs(table.text(style).c_str(), stdout);
+  }
+  print_rates(answers.front().failures, style);
+}
+
 }  // namespace
 
 int command_availability(const AvailabilityCommand& command) {
@@ -142,58 +259,33 @@ int command_availability(const AvailabilityCommand& command) {
     for (const FailureRate& rate : rates) sum += rate.fault == "node_loss" ? rate.per_year : 0;
     return sum;
   }();
-  const analytic::Redundancy redundancy{questions.front().system.members.size(), member_losses,
-                                        *repair};
-  const analytic::RedundancyAnswer lost = analytic::solve(redundancy);
-  std::vector<std::vector<SimulatedFailure>> failures;
-  std::vector<analytic::YearlyDowntime> years;
+  Asked asked{
+      {*slo, *window}, {questions.front().system.members.size(), member_losses, *repair}, {}, {}};
+  asked.lost = analytic::solve(asked.redundancy);
+  std::vector<Answer> answers;
   {
     Progress progress("availability",
                       static_cast<std::int64_t>(questions.size() * rates.size() * runs));
     for (const Question& question : questions) {
-      failures.push_back(simulate(question.system, rates, command.common, runs, progress));
-      years.push_back(analytic::yearly_downtime(failures.back(), lost));
+      answers.push_back(simulate(question.system, rates, command.common, runs, progress));
+      answers.back().year = analytic::yearly_downtime(answers.back().failures, asked.lost);
     }
   }
   if (interrupted()) {
     std::fprintf(stderr, "predrill: interrupted; part of a year says nothing\n");
     return exit_interrupted;
   }
-  const TextStyle style = style_of_output();
-  const analytic::ErrorBudget budget{*slo, *window};
-  const auto over =
-      analytic::budget_exceeded(budget, failures.front(), command.common.seed).wilson();
-  const double use = analytic::budget_use(budget, years.front().seconds);
-  std::printf("%s: expected downtime a year, %zu simulated failures of each kind\n\n",
-              questions.front().system.name.c_str(), runs);
-  print_year(years.front(), style);
-  std::printf(
-      "\nObjective %s over %s: a budget of %.1f min, of which %.1f %% is used on average; "
-      "a window\nuses more than all of it with a probability of %.2f %% to %.2f %%.\n",
-      command.slo.c_str(), command.window.c_str(), budget.seconds() / 60, 100 * use,
-      100 * over->low, 100 * over->high);
-  std::printf(
-      "All %zu members are lost at once every %.3g years (Markov chain: each is lost %.3g "
-      "times a year, back after %s).\n",
-      redundancy.members, lost.years_to_loss, redundancy.losses_per_year,
-      sim::to_text(*repair).c_str());
-  if (questions.size() > 1) {
-    std::fputs(("\n" + coloured("What each change is worth", Colour::bold, style) + "\n").c_str(),
-               stdout);
-    Table table({{"change"},
-                 {"downtime a year, s", Table::Align::right},
-                 {"saved, s", Table::Align::right},
-                 {"budget used", Table::Align::right}});
-    for (std::size_t i = 1; i < questions.size(); ++i) {
-      char saved[32];
-      std::snprintf(saved, sizeof saved, "%.1f", years[0].seconds.value - years[i].seconds.value);
-      table.add({questions[i].name, seconds_cell(years[i].seconds), saved,
-                 percent_text(analytic::budget_use(budget, years[i].seconds), 1)});
-    }
-    std::fputs(table.text(style).c_str(), stdout);
+  asked.exceeded =
+      analytic::budget_exceeded(asked.budget, answers.front().failures, command.common.seed)
+          .wilson()
+          .value_or(sim::Interval<double>{0, 1});
+  if (command.common.json()) {
+    std::fputs(document_of(questions, answers, asked, command, runs).c_str(), stdout);
+  } else {
+    print_text(questions, answers, asked, command, runs);
   }
-  print_rates(failures.front(), style);
-  return use <= 1 ? exit_met : exit_missed;
+  return analytic::budget_use(asked.budget, answers.front().year.seconds) <= 1 ? exit_met
+                                                                               : exit_missed;
 }
 
 }  // namespace predrill::harness

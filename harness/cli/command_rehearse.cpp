@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "harness/cli/cli.hpp"
+#include "harness/cli/kept_runs.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/engine/campaign.hpp"
@@ -99,6 +100,43 @@ void print_limits(const std::string& limits, const TextStyle& style) {
   }
 }
 
+// Every fault in turn; those that an interruption left out are missing at the end.
+std::vector<std::unique_ptr<CampaignResult>> simulate(const std::vector<ScenarioSpec>& scenarios,
+                                                      const RehearseCommand& command,
+                                                      std::size_t runs, RunStore* store) {
+  std::vector<std::unique_ptr<CampaignResult>> results;
+  Progress progress("rehearsing " + scenarios.front().system.name,
+                    static_cast<std::int64_t>(scenarios.size() * runs));
+  for (const ScenarioSpec& scenario : scenarios) {
+    const auto show = [&](std::size_t, std::size_t) { progress.add(); };
+    results.push_back(
+        std::make_unique<CampaignResult>(run_campaign(scenario, {.first_seed = command.common.seed,
+                                                                 .runs = runs,
+                                                                 .jobs = command.common.jobs,
+                                                                 .stop = &interrupted(),
+                                                                 .progress = show,
+                                                                 .store = store,
+                                                                 .part = results.size()})));
+    if (interrupted()) break;
+  }
+  return results;
+}
+
+void print_text(const SystemSpec& system, const std::vector<ScenarioSpec>& scenarios,
+                const std::vector<std::unique_ptr<CampaignResult>>& results,
+                const std::vector<RehearsalRow>& rows, const std::vector<Objective>& objectives,
+                const RehearseCommand& command, std::size_t runs) {
+  const TextStyle style = style_of_output();
+  std::printf("%s: %zu faults, %zu runs each, seeds %llu to %llu, path %s\n\n", system.name.c_str(),
+              scenarios.size(), runs, static_cast<unsigned long long>(command.common.seed),
+              static_cast<unsigned long long>(command.common.seed + runs - 1),
+              scenarios.front().path.c_str());
+  std::fputs(rehearsal_text(rows, style).c_str(), stdout);
+  print_why(system, scenarios, results.size(), style);
+  print_limits(expiry_limits(system, objectives), style);
+  print_advice(scenarios, results, style);
+}
+
 }  // namespace
 
 int command_rehearse(const RehearseCommand& command) {
@@ -115,21 +153,15 @@ int command_rehearse(const RehearseCommand& command) {
     return exit_usage;
   }
   const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
-  std::vector<std::unique_ptr<CampaignResult>> results;
-  {
-    Progress progress("rehearsing " + system->name,
-                      static_cast<std::int64_t>(scenarios.size() * runs));
-    for (const ScenarioSpec& scenario : scenarios) {
-      const auto show = [&](std::size_t, std::size_t) { progress.add(); };
-      results.push_back(std::make_unique<CampaignResult>(
-          run_campaign(scenario, {.first_seed = command.common.seed,
-                                  .runs = runs,
-                                  .jobs = command.common.jobs,
-                                  .stop = &interrupted(),
-                                  .progress = show})));
-      if (interrupted()) break;
-    }
+  std::vector<std::string> words = command.common.settings;
+  for (const ScenarioSpec& scenario : scenarios) words.push_back("--faults " + scenario.name);
+  const KeptRuns kept = KeptRuns::open(command.out, command.resume, system->file, words);
+  if (kept.failed()) {
+    std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
+    return kept.misused() ? exit_usage : exit_internal;
   }
+  const auto results = simulate(scenarios, command, runs, kept.store());
+  if (!kept.problem().empty()) std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
   std::vector<RehearsalRow> rows;
   bool missed = false;
   bool undecided = false;
@@ -159,19 +191,12 @@ int command_rehearse(const RehearseCommand& command) {
                    problem.c_str());
     }
   }
+  const std::string json = to_json(document);
+  if (!kept.write(json, interrupted())) return exit_internal;
   if (command.common.json()) {
-    std::fputs(to_json(document).c_str(), stdout);
+    std::fputs(json.c_str(), stdout);
   } else {
-    const TextStyle style = style_of_output();
-    std::printf("%s: %zu faults, %zu runs each, seeds %llu to %llu, path %s\n\n",
-                system->name.c_str(), scenarios.size(), runs,
-                static_cast<unsigned long long>(command.common.seed),
-                static_cast<unsigned long long>(command.common.seed + runs - 1),
-                scenarios.front().path.c_str());
-    std::fputs(rehearsal_text(rows, style).c_str(), stdout);
-    print_why(*system, scenarios, results.size(), style);
-    print_limits(expiry_limits(*system, objectives), style);
-    print_advice(scenarios, results, style);
+    print_text(*system, scenarios, results, rows, objectives, command, runs);
   }
   if (interrupted()) {
     std::fprintf(stderr, "predrill: interrupted; this is what was finished\n");

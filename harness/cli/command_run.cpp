@@ -1,12 +1,12 @@
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "harness/cli/cli.hpp"
+#include "harness/cli/kept_runs.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/output_files.hpp"
 #include "harness/cli/recording.hpp"
@@ -14,8 +14,6 @@
 #include "harness/engine/campaign.hpp"
 #include "harness/engine/rehearsal.hpp"
 #include "harness/engine/run.hpp"
-#include "harness/engine/run_store.hpp"
-#include "harness/gate/inputs.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
@@ -26,7 +24,6 @@
 #include "harness/report/text.hpp"
 #include "harness/runbook/runbook.hpp"
 #include "harness/what_if/rare_outage.hpp"
-#include "sim/random.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -209,29 +206,6 @@ std::string width_text(const Summary& summary) {
          sim::to_text(sim::Duration(interval->high)) + "]";
 }
 
-// Digest of all that decides the runs of a campaign.
-std::uint64_t campaign_digest(const ScenarioSpec& scenario, const CommonOptions& options) {
-  Diagnostics ignored;  // the scenario has been read already
-  const auto values = input_values(scenario.file, ignored);
-  std::uint64_t digest = digest_of(values, std::filesystem::path(scenario.file).parent_path());
-  for (const std::string& setting : options.settings) {
-    digest = sim::mix(digest, sim::stable_hash(setting));
-  }
-  return sim::mix(digest, sim::stable_hash(PREDRILL_VERSION));
-}
-
-// Keeps finished runs beside the result until it is there. False if that fails, which has been
-// said.
-bool open_store(const ScenarioSpec& scenario, const RunCommand& command,
-                std::unique_ptr<RunStore>& store) {
-  if (command.out.empty()) return true;
-  std::string problem;
-  store = RunStore::open(std::filesystem::path(command.out) / "runs.part",
-                         campaign_digest(scenario, command.common), command.resume, problem);
-  if (!store) std::fprintf(stderr, "predrill: %s\n", problem.c_str());
-  return store != nullptr;
-}
-
 CampaignResult simulate(const ScenarioSpec& scenario, const RunCommand& command, std::size_t runs,
                         const std::optional<StopRule>& until, RunStore* store) {
   Progress progress("simulating", static_cast<std::int64_t>(runs));
@@ -248,12 +222,15 @@ CampaignResult simulate(const ScenarioSpec& scenario, const RunCommand& command,
 
 int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std::size_t runs,
                    const std::optional<StopRule>& until, const TextStyle& style) {
-  std::unique_ptr<RunStore> store;
-  if (!open_store(scenario, command, store)) return exit_internal;
-  const CampaignResult result = simulate(scenario, command, runs, until, store.get());
-  if (store && !store->problem().empty()) {
-    std::fprintf(stderr, "predrill: %s\n", store->problem().c_str());
+  const KeptRuns kept =
+      KeptRuns::open(command.out, command.resume, scenario.file, command.common.settings);
+  if (kept.failed()) {
+    std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
+    return exit_internal;
   }
+  RunStore* store = kept.store();
+  const CampaignResult result = simulate(scenario, command, runs, until, store);
+  if (!kept.problem().empty()) std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
   for (const std::string& problem : result.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
   }
@@ -269,7 +246,8 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
       return exit_internal;
     }
   }
-  if (store && !result.stopped) {  // the result is there: its parts are not needed any more
+  if (store != nullptr &&
+      !result.stopped) {  // the result is there: its parts are not needed any more
     std::error_code ignored;
     std::filesystem::remove(std::filesystem::path(command.out) / "runs.part", ignored);
   }
@@ -277,7 +255,7 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
     if (!result.stopped) return status_of(verdict);
     std::fprintf(stderr, "predrill: interrupted after %lld of %zu runs%s\n",
                  static_cast<long long>(result.all.runs()), result.wanted,
-                 store ? "; the same command with --resume goes on" : "");
+                 store != nullptr ? "; the same command with --resume goes on" : "");
     return static_cast<int>(exit_interrupted);
   };
   if (command.common.json()) {

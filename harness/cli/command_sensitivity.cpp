@@ -130,6 +130,10 @@ std::string estimate_text(const sim::Estimate& e) {
 }  // namespace
 
 int command_sensitivity(const WhatIfCommand& command) {
+  if (!command.out.empty() || command.resume) {
+    std::fprintf(stderr, "predrill: --sensitivity keeps no runs: leave out --out and --resume\n");
+    return exit_usage;
+  }
   std::vector<VaryAxis> axes;
   std::string problem;
   const auto measure = parse_measure(

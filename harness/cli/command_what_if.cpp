@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/cli/cli.hpp"
+#include "harness/cli/kept_runs.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/kinds/system_kind.hpp"
@@ -16,6 +17,7 @@
 #include "harness/report/text.hpp"
 #include "harness/what_if/capacity.hpp"
 #include "harness/what_if/health_checks.hpp"
+#include "harness/what_if/knee.hpp"
 #include "harness/what_if/optimise.hpp"
 #include "harness/what_if/study.hpp"
 #include "harness/what_if/study_text.hpp"
@@ -82,6 +84,12 @@ bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
     }
   }
   return ok;
+}
+
+// Of what a cluster's runs say of transactions that are simulated one by one.
+std::optional<MeasureUnit> unit_of_load(const std::string& value) {
+  const bool time = value.starts_with("response.") || value == "backlog.lasts";
+  return time ? std::optional(MeasureUnit::time) : std::nullopt;
 }
 
 // A measure of a path that nobody asks would stay empty without a word.
@@ -259,7 +267,7 @@ std::string disturbances_text(const StudyPlan& plan, const StudyResult& result,
 // Runs everything under one line of progress.
 StudyResult run_all(const StudyPlan& plan, const std::vector<StudyMeasure>& measures,
                     const std::vector<Disturbance>& disturbances, const CommonOptions& common,
-                    std::size_t runs) {
+                    std::size_t runs, RunStore* store) {
   const std::size_t seeds = std::min(runs, threshold_seeds);
   const std::size_t columns = plan.points.size() + 1;
   Progress progress("what-if " + plan.current.name,
@@ -268,12 +276,45 @@ StudyResult run_all(const StudyPlan& plan, const std::vector<StudyMeasure>& meas
                        .runs = runs,
                        .jobs = common.jobs,
                        .stop = &interrupted(),
-                       .progress = [&](std::size_t, std::size_t) { progress.add(); }};
+                       .progress = [&](std::size_t, std::size_t) { progress.add(); },
+                       .store = store};
   StudyResult result = run_study(plan, measures, options);
   options.runs = seeds;
   if (disturbances.empty()) return result;
   add_false_failovers(plan, disturbances, options, result);
   return result;
+}
+
+void print_text(const StudyPlan& plan, const StudyResult& result,
+                const std::vector<Elasticity>& moved, const std::vector<Disturbance>& disturbances,
+                const std::vector<Goal>& goals, const std::optional<Optimum>& optimum,
+                const WhatIfCommand& command, std::size_t runs) {
+  const TextStyle style = style_of_output();
+  print(heading(plan, command.common, runs));
+  std::vector<StudyColumn> more;
+  if (!disturbances.empty()) more.push_back(false_failover_column(result));
+  if (!plan.current.objectives.empty()) more.push_back(verdict_column(plan, result));
+  print(study_text(plan, result, more, style));
+  if (optimum) {
+    section("Best for " + command.optimise, optimum_text(plan, result, goals, *optimum, style),
+            style);
+  }
+  section("Heat map", heat_map_text(plan, result, 0, style), style);
+  section("Knee of the curve", knee_text(plan, result, style), style);
+  section("What moves the mean RTO: % per 1 % of the setting, by stage",
+          elasticity_text(moved, style), style);
+  section("Closed forms of the pool", capacity_text(plan, style), style);
+  section("Closed forms of the targets", target_text(plan, style), style);
+  section("Closed forms of the health checks", check_forms_text(plan, style), style);
+  std::string remarks;
+  for (const std::string& remark : plan.current.remarks) {
+    for (const std::string& line : wrap("- " + remark, style.width - 2)) {
+      remarks += "  " + line + "\n";
+    }
+  }
+  section("Where the figures contradict themselves", remarks, style);
+  section("What false failovers come from", disturbances_text(plan, result, disturbances, style),
+          style);
 }
 
 }  // namespace
@@ -290,7 +331,8 @@ int command_what_if(const WhatIfCommand& command) {
   const SystemSpec& system = plan->current.system;
   if (command.measures.empty()) add_usual_measures(system, measures);
   for (StudyMeasure& measure : measures) {
-    if (system.kind != nullptr) measure.own_unit = system.kind->unit_of(measure.own);
+    measure.own_unit =
+        system.kind != nullptr ? system.kind->unit_of(measure.own) : unit_of_load(measure.own);
   }
   if (!can_simulate(plan->current.system)) return exit_usage;
   if (!all_measured(measures, plan->current.system)) return exit_usage;
@@ -305,40 +347,28 @@ int command_what_if(const WhatIfCommand& command) {
   if (disturbances.empty() && can_fail_over_falsely(plan->current.system)) {
     disturbances = usual_disturbances();
   }
-  const StudyResult result = run_all(*plan, measures, disturbances, command.common, runs);
+  std::vector<std::string> words = command.common.settings;
+  for (const std::string& vary : command.vary) words.push_back("--vary " + vary);
+  const KeptRuns kept = KeptRuns::open(command.out, command.resume, command.scenario, words);
+  if (kept.failed()) {
+    std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
+    return kept.misused() ? exit_usage : exit_internal;
+  }
+  const StudyResult result =
+      run_all(*plan, measures, disturbances, command.common, runs, kept.store());
+  if (!kept.problem().empty()) std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
   for (const std::string& problem : result.current.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
   }
   const std::vector<Elasticity> moved = elasticities(*plan, result);
   std::optional<Optimum> optimum;
   if (!goals.empty()) optimum = optimise(*plan, result, goals);
+  const std::string document = document_of(*plan, result, moved, disturbances, optimum, command);
+  if (!kept.write(document, result.stopped)) return exit_internal;
   if (command.common.json()) {
-    print(document_of(*plan, result, moved, disturbances, optimum, command));
+    print(document);
   } else {
-    const TextStyle style = style_of_output();
-    print(heading(*plan, command.common, runs));
-    std::vector<StudyColumn> more;
-    if (!disturbances.empty()) more.push_back(false_failover_column(result));
-    if (!plan->current.objectives.empty()) more.push_back(verdict_column(*plan, result));
-    print(study_text(*plan, result, more, style));
-    if (optimum) {
-      section("Best for " + command.optimise, optimum_text(*plan, result, goals, *optimum, style),
-              style);
-    }
-    section("Heat map", heat_map_text(*plan, result, 0, style), style);
-    section("What moves the mean RTO: % per 1 % of the setting, by stage",
-            elasticity_text(moved, style), style);
-    section("Closed forms of the pool", capacity_text(*plan, style), style);
-    section("Closed forms of the health checks", check_forms_text(*plan, style), style);
-    std::string remarks;
-    for (const std::string& remark : plan->current.remarks) {
-      for (const std::string& line : wrap("- " + remark, style.width - 2)) {
-        remarks += "  " + line + "\n";
-      }
-    }
-    section("Where the figures contradict themselves", remarks, style);
-    section("What false failovers come from", disturbances_text(*plan, result, disturbances, style),
-            style);
+    print_text(*plan, result, moved, disturbances, goals, optimum, command, runs);
   }
   if (result.stopped) {
     std::fprintf(stderr, "predrill: interrupted; this is what was finished\n");

@@ -42,6 +42,8 @@ struct RehearseCommand {
   CommonOptions common;
   std::string system;
   std::vector<std::string> faults;
+  std::string out;      // folder for the result
+  bool resume = false;  // as of RunCommand
 };
 
 struct WhatIfCommand {
@@ -51,6 +53,8 @@ struct WhatIfCommand {
   std::vector<std::string> measures;  // empty: those of the system's kind
   std::string sensitivity;            // "morris" or "sobol", over ranges
   std::string optimise;               // "min rto.p99, min false_failovers.per_year"
+  std::string out;                    // folder for the result
+  bool resume = false;                // as of RunCommand
 };
 
 struct AvailabilityCommand {

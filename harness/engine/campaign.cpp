@@ -14,14 +14,15 @@ namespace predrill::harness {
 
 namespace {
 
-StoredRun run_or_find(const ScenarioSpec& scenario, std::uint64_t seed, RunStore* store) {
+StoredRun run_or_find(const ScenarioSpec& scenario, std::uint64_t seed, RunStore* store,
+                      std::uint64_t part) {
   if (store != nullptr) {
-    if (const StoredRun* found = store->find(seed)) return *found;
+    if (const StoredRun* found = store->find({part, seed})) return *found;
   }
   RunOutcome outcome = run_once(scenario, {.seed = seed});
   StoredRun run{std::move(outcome.measures), std::move(outcome.problem)};
   run.measures.seed = seed;
-  if (store != nullptr) store->add(run);
+  if (store != nullptr) store->add({part, seed}, run);
   return run;
 }
 
@@ -123,7 +124,7 @@ CampaignResult run_campaign(const ScenarioSpec& scenario, const CampaignOptions&
     const auto runs = sim::parallel_results(
         size,
         [&](std::size_t i) {
-          return run_or_find(scenario, options.first_seed + begin + i, options.store);
+          return run_or_find(scenario, options.first_seed + begin + i, options.store, options.part);
         },
         {.jobs = options.jobs, .stop = options.stop, .progress = progress});
     for (const auto& run : runs) {

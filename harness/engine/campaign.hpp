@@ -44,6 +44,7 @@ struct CampaignOptions {
   std::function<void(const Summary&)> batch{};
   std::optional<StopRule> until{};
   RunStore* store = nullptr;  // keeps finished runs, and has those of an earlier attempt
+  std::uint64_t part = 0;     // of the store
 };
 
 struct CampaignResult {

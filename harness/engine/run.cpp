@@ -1,6 +1,7 @@
 #include "harness/engine/run.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "harness/engine/faults.hpp"
@@ -69,6 +70,42 @@ PathMeasures database_outage(World& world, Time fault, Time until) {
   }
   if (until > covered + shortest) gap(covered, until, true);
   return measures;
+}
+
+// What the application keeps while it cannot pass it on, looked at once a second. Looking is no
+// event: the run is the same.
+struct Backlog {
+  models::WorkloadStats before;  // when the fault struck
+  std::size_t most = 0;
+  Time last{};  // when it was last not empty
+};
+
+Backlog run_and_watch(World& world, Time until) {
+  const models::Workload& load = *world.workload();
+  Backlog backlog{load.stats(), 0, world.sim().now()};
+  while (world.sim().now() < until) {
+    world.sim().run_until(std::min(until, world.sim().now() + 1s));
+    backlog.most = std::max(backlog.most, load.queued());
+    if (load.queued() > 0) backlog.last = world.sim().now();
+  }
+  return backlog;
+}
+
+void measure_load(RunMeasures& run, const models::Workload& load, const Backlog& backlog,
+                  Time fault) {
+  const auto count = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
+  const models::WorkloadStats& stats = load.stats();
+  run.values.push_back({"backlog.max", MeasureUnit::count, count(backlog.most)});
+  run.values.push_back({"backlog.end", MeasureUnit::count, count(load.queued())});
+  run.values.push_back({"backlog.lasts", MeasureUnit::time, (backlog.last - fault).count()});
+  run.values.push_back({"transactions.completed", MeasureUnit::count,
+                        count(stats.completed - backlog.before.completed)});
+  run.values.push_back(
+      {"transactions.failed", MeasureUnit::count, count(stats.failed - backlog.before.failed)});
+  if (stats.response.count() == 0) return;
+  run.values.push_back(
+      {"response.mean", MeasureUnit::time, static_cast<std::int64_t>(*stats.response.mean())});
+  run.values.push_back({"response.p99", MeasureUnit::time, *stats.response.quantile(0.99)});
 }
 
 MemberId survivor_of(World& world) {
@@ -156,6 +193,8 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   if (old_primary != models::nobody) {
     outcome.old_primary = scenario.system.members[old_primary].name;
   }
+  std::optional<Backlog> backlog;
+  if (world.workload() != nullptr) backlog = run_and_watch(world, fault + scenario.run_for);
   sim.run_until(fault + scenario.run_for);
   sim.trace().detach(collector);
   watch.finish(survivor_of(world));
@@ -167,6 +206,7 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   run.key_released = std::any_of(run.milestones.begin(), run.milestones.end(),
                                  [](const NamedTime& m) { return m.name == "key_released"; });
   measure(outcome, world, scenario, fault, old_primary, events);
+  if (backlog) measure_load(run, *world.workload(), *backlog, fault);
   if (options.timeline) {
     for (const sim::Record& record : collector.records) {
       outcome.timeline.push_back({record.at - fault, sim.trace().entity_name(record.entity),

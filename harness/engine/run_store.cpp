@@ -1,5 +1,6 @@
 #include "harness/engine/run_store.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -13,7 +14,7 @@ namespace predrill::harness {
 
 namespace {
 
-constexpr std::string_view magic = "predrill.runs/1\n";
+constexpr std::string_view magic = "predrill.runs/2\n";
 
 // Both directions walk the fields in one order. Integers are 8 bytes, lowest first.
 class Saver {
@@ -108,7 +109,6 @@ void walk(Archive& archive, StoredRun& stored) {
   auto& [run, problem] = stored;
   auto& [seed, fingerprint, fault, of_database, paths, stages_of_path, loss, dual, violations,
          new_primary, key_released, milestones, pool, values] = run;
-  static_cast<void>(pool);
   archive(problem), archive(seed), archive(fingerprint), archive(fault), archive(of_database);
   archive.list(paths, [&](PathRun& path) { walk(archive, path); });
   for (sim::Duration& stage : stages_of_path) archive(stage);
@@ -127,6 +127,10 @@ void walk(Archive& archive, StoredRun& stored) {
   archive.list(values, [&](NamedValue& value) {
     auto& [name, unit, number] = value;
     archive(name), archive(unit), archive(number);
+  });
+  archive.list(pool, [&](PoolReading& reading) {
+    auto& [at, cl_active, cl_waiting, sv_active, sv_idle] = reading;
+    archive(at), archive(cl_active), archive(cl_waiting), archive(sv_active), archive(sv_idle);
   });
 }
 
@@ -153,6 +157,11 @@ std::string why(const std::filesystem::path& file, const char* what) {
 
 std::string to_bytes(const StoredRun& run) {
   StoredRun copy = run;
+  std::vector<PoolReading>& pool = copy.measures.pool;
+  const auto fullest = std::max_element(
+      pool.begin(), pool.end(),
+      [](const PoolReading& a, const PoolReading& b) { return a.cl_waiting < b.cl_waiting; });
+  if (fullest != pool.end()) pool = {*fullest};
   Saver saver;
   walk(saver, copy);
   return std::move(saver.bytes);
@@ -168,7 +177,7 @@ std::optional<StoredRun> run_from_bytes(std::string_view bytes) {
 std::unique_ptr<RunStore> RunStore::open(const std::filesystem::path& file, std::uint64_t digest,
                                          bool resume, std::string& problem) {
   const std::string header = header_of(digest);
-  std::map<std::uint64_t, StoredRun> runs;
+  std::map<RunKey, StoredRun> runs;
   std::string kept = header;
   if (resume && std::filesystem::exists(file)) {
     std::ifstream in(file, std::ios::binary);
@@ -191,11 +200,17 @@ std::unique_ptr<RunStore> RunStore::open(const std::filesystem::path& file, std:
       }
       if (rest.size() - 16 < size) break;
       const std::string_view record = rest.substr(16, size);
-      auto run = checksum(record) == sum ? run_from_bytes(record) : std::nullopt;
+      if (record.size() < 16) break;
+      RunKey key;
+      for (std::size_t i = 8; i-- > 0;) {
+        key.part = key.part << 8 | static_cast<unsigned char>(record[i]);
+        key.seed = key.seed << 8 | static_cast<unsigned char>(record[i + 8]);
+      }
+      auto run = checksum(record) == sum ? run_from_bytes(record.substr(16)) : std::nullopt;
       if (!run) break;
       kept.append(rest.substr(0, 16 + size));
       rest.remove_prefix(16 + size);
-      runs.insert_or_assign(run->measures.seed, std::move(*run));
+      runs.insert_or_assign(key, std::move(*run));
     }
   }
   std::error_code ignored;
@@ -224,13 +239,15 @@ RunStore::~RunStore() {
   std::fclose(out_);
 }
 
-const StoredRun* RunStore::find(std::uint64_t seed) const {
-  const auto found = runs_.find(seed);
+const StoredRun* RunStore::find(RunKey key) const {
+  const auto found = runs_.find(key);
   return found == runs_.end() ? nullptr : &found->second;
 }
 
-void RunStore::add(const StoredRun& run) {
-  std::string record = to_bytes(run);
+void RunStore::add(RunKey key, const StoredRun& run) {
+  Saver name;
+  name(key.part), name(key.seed);
+  std::string record = name.bytes + to_bytes(run);
   Saver frame;
   frame(static_cast<std::uint64_t>(record.size()));
   frame(checksum(record));

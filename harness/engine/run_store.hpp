@@ -2,6 +2,7 @@
 // killed goes on where it was.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -16,8 +17,15 @@
 
 namespace predrill::harness {
 
+/// Which run of a campaign; `part` tells the scenarios of one campaign apart.
+struct RunKey {
+  std::uint64_t part = 0;
+  std::uint64_t seed = 0;
+  friend auto operator<=>(const RunKey&, const RunKey&) = default;
+};
+
 struct StoredRun {
-  RunMeasures measures;  // without the readings of the pool: summaries have none
+  RunMeasures measures;  // of the readings of the pool the fullest alone: summaries have none
   std::string problem;   // why there is no result
 };
 
@@ -37,11 +45,11 @@ class RunStore {
   RunStore(const RunStore&) = delete;
   RunStore& operator=(const RunStore&) = delete;
 
-  /// Null if this seed has not been run.
-  const StoredRun* find(std::uint64_t seed) const;
+  /// Null if this one has not been run.
+  const StoredRun* find(RunKey key) const;
   std::size_t size() const { return runs_.size(); }
   /// Appends a run. May be called by several threads. A failure to write is remembered.
-  void add(const StoredRun& run);
+  void add(RunKey key, const StoredRun& run);
   /// Why runs could not be kept; empty if all were.
   const std::string& problem() const { return problem_; }
 
@@ -50,7 +58,7 @@ class RunStore {
 
   std::filesystem::path file_;
   std::FILE* out_;
-  std::map<std::uint64_t, StoredRun> runs_;  // that were there when it was opened
+  std::map<RunKey, StoredRun> runs_;  // that were there when it was opened
   std::mutex mutex_;
   std::string problem_;
 };

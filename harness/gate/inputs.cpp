@@ -96,7 +96,12 @@ std::vector<InputValue> input_values(const fs::path& scenario, Diagnostics& diag
   if (!document) return values;
   flattening.add(*document);
   const Node* named = document->root().find("system");
-  if (named == nullptr) return values;
+  if (named == nullptr) {  // a system by itself
+    for (const fs::path& path : files_named(*document)) {
+      if (const auto one = load_document(path, diagnostics)) flattening.add(*one);
+    }
+    return values;
+  }
   fs::path file = scenario.parent_path() / named->text;
   std::error_code error;
   if (fs::is_directory(file, error)) file /= "system.json";

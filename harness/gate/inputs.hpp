@@ -22,7 +22,8 @@ struct InputValue {
   friend bool operator==(const InputValue&, const InputValue&) = default;
 };
 
-/// The values of the scenario file, of its system.json and of the files named there, in the order
+/// The values of the scenario file, of its system.json and of the files named there (or of a
+/// system.json and its files), in the order
 /// of the files. Comments, spaces and descriptions are no part of it. What cannot be read is in the
 /// diagnostics.
 std::vector<InputValue> input_values(const std::filesystem::path& scenario, Diagnostics&);

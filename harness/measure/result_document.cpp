@@ -358,6 +358,47 @@ Json what_if_of(const WhatIfPart& part) {
   return json;
 }
 
+Json availability_of(const AvailabilityPart& part) {
+  const auto one = [](const sim::Estimate& e) {
+    Json json;
+    json["value"] = estimate(e.value);
+    json["ci"] = estimate_interval(e.interval);
+    return json;
+  };
+  Json json;
+  json["slo"] = part.slo;
+  json["window_s"] = seconds(part.window);
+  json["budget_s"] = estimate(part.budget);
+  json["budget_exceeded_ci"] = estimate_interval(part.exceeded);
+  json["verdict"] = part.met ? "met" : "missed";
+  json["members"] = {{"count", part.members},
+                     {"lost_per_year", estimate(part.losses_per_year)},
+                     {"repair_s", seconds(part.repair)},
+                     {"years_until_all_are_lost", estimate(part.years_to_loss)}};
+  Json years = Json::array();
+  for (const YearEntry& entry : part.years) {
+    Json year;
+    year["change"] = entry.change;
+    year["downtime_s"] = one(entry.seconds);
+    year["budget_used"] = estimate(entry.budget_used);
+    Json failures = Json::array();
+    for (const YearlyFailure& failure : entry.failures) {
+      Json row;
+      row["fault"] = failure.fault;
+      row["per_year"] = estimate(failure.per_year);
+      row["source"] = failure.source;
+      row["outage_s"] = failure.outage ? one(*failure.outage) : Json();
+      row["downtime_s"] = one(failure.seconds);
+      row["lower_bound"] = failure.lower_bound;
+      failures.push_back(std::move(row));
+    }
+    year["failures"] = std::move(failures);
+    years.push_back(std::move(year));
+  }
+  json["years"] = std::move(years);
+  return json;
+}
+
 Json change_of(const InputChange& change) {
   Json json;
   json["file"] = change.file;
@@ -448,6 +489,7 @@ std::string to_json(const ResultDocument& document) {
   for (const ResultEntry& entry : document.results) results.push_back(entry_of(entry));
   json["results"] = std::move(results);
   if (document.what_if) json["what_if"] = what_if_of(*document.what_if);
+  if (document.availability) json["availability"] = availability_of(*document.availability);
   if (!document.timeline.empty()) {
     Json timeline = Json::array();
     for (const TimelineEntry& entry : document.timeline) {

@@ -69,6 +69,37 @@ struct WhatIfPart {
   std::vector<SensitivityEntry> sensitivity{};
 };
 
+/// One kind of failure within a year.
+struct YearlyFailure {
+  std::string fault;
+  double per_year = 0;
+  std::string source;                   // of the rate; empty: computed
+  std::optional<sim::Estimate> outage;  // seconds; of one failure
+  sim::Estimate seconds;                // a year
+  bool lower_bound = false;             // some outages had not ended
+};
+
+struct YearEntry {
+  std::string change;  // "as it is", "patroni.ttl=20"
+  sim::Estimate seconds;
+  double budget_used = 0;  // share of the error budget, on average
+  std::vector<YearlyFailure> failures;
+};
+
+/// What `availability` says beyond the campaigns of its failures.
+struct AvailabilityPart {
+  double slo = 0;
+  sim::Duration window{};
+  double budget = 0;                 // seconds
+  sim::Interval<double> exceeded{};  // probability that a window uses more than all of it
+  bool met = false;                  // as it is, the budget suffices on average
+  std::size_t members = 0;
+  double losses_per_year = 0;  // of each member
+  sim::Duration repair{};
+  double years_to_loss = 0;  // of all members at once
+  std::vector<YearEntry> years;
+};
+
 struct ResultDocument {
   std::string command;  // "run", "rehearse", "gate", "what-if"
   std::string version;
@@ -77,6 +108,7 @@ struct ResultDocument {
   std::vector<ResultEntry> results;
   std::vector<TimelineEntry> timeline;  // single runs
   std::optional<WhatIfPart> what_if{};
+  std::optional<AvailabilityPart> availability{};
   std::string reproduce{};  // the command that gives this document again; may be empty
 };
 

@@ -21,6 +21,10 @@ struct PoolForms {
   bool has_outage = false;         // the scenario's first fault has a length
   analytic::Backlog outage;        // if everything is blocked for that long and nobody gives up
   analytic::Backlog with_reserve;  // the same with the reserve pool open
+  /// What PgBouncer itself has waiting after it, and seconds until that is gone: a client waits
+  /// with one transaction at most, so clients less servers. A new client queues behind these alone.
+  std::size_t waiting_most = 0;
+  double waiting_drain = 0;
 };
 
 /// Of a system whose transactions are simulated one by one through PgBouncer; nullopt for others.
@@ -28,5 +32,9 @@ std::optional<PoolForms> pool_forms(const ScenarioSpec& scenario);
 
 /// A row per configuration; empty where there is nothing to say.
 std::string capacity_text(const StudyPlan& plan, const TextStyle& style);
+
+/// The same for a service behind a load balancer: each target as M/M/c with its workers, with all
+/// targets and with one, two, … of them lost. Empty for other systems.
+std::string target_text(const StudyPlan& plan, const TextStyle& style);
 
 }  // namespace predrill::harness

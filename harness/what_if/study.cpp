@@ -6,12 +6,15 @@
 #include <numeric>
 
 #include "harness/engine/run.hpp"
+#include "harness/engine/run_store.hpp"
 #include "harness/load/load.hpp"
 #include "models/patroni_config.hpp"
 #include "sim/parallel.hpp"
 #include "sim/tally.hpp"
 
 namespace predrill::harness {
+
+using sim::Duration;
 
 namespace {
 
@@ -51,7 +54,35 @@ PointResult empty_result(const ScenarioSpec& scenario, std::size_t measures, std
   return result;
 }
 
-void keep(const RunOutcome& outcome, std::size_t run, const ScenarioSpec& scenario,
+StoredRun run_or_find(const ScenarioSpec& scenario, RunKey key, RunStore* store) {
+  if (store != nullptr) {
+    if (const StoredRun* found = store->find(key)) return *found;
+  }
+  RunOutcome outcome = run_once(scenario, {.seed = key.seed});
+  StoredRun run{std::move(outcome.measures), std::move(outcome.problem)};
+  run.measures.seed = key.seed;
+  if (store != nullptr) store->add(key, run);
+  return run;
+}
+
+// In the store a threshold is a run with one value.
+Duration threshold_or_find(const ScenarioSpec& scenario, const Disturbance& disturbance, RunKey key,
+                           RunStore* store) {
+  if (store != nullptr) {
+    if (const StoredRun* found = store->find(key)) {
+      return Duration(found->measures.values.front().value);
+    }
+  }
+  const Duration threshold = failover_threshold(scenario, disturbance, key.seed);
+  if (store != nullptr) {
+    StoredRun run;
+    run.measures.values = {{"threshold", MeasureUnit::time, threshold.count()}};
+    store->add(key, run);
+  }
+  return threshold;
+}
+
+void keep(const StoredRun& outcome, std::size_t run, const ScenarioSpec& scenario,
           const std::vector<StudyMeasure>& measures, PointResult& into) {
   if (!outcome.problem.empty()) {
     if (std::find(into.problems.begin(), into.problems.end(), outcome.problem) ==
@@ -143,7 +174,8 @@ StudyResult run_study(const StudyPlan& plan, const std::vector<StudyMeasure>& me
         const std::size_t column = i % columns;
         const ScenarioSpec& scenario =
             column == 0 ? plan.current : plan.points[column - 1].scenario;
-        const RunOutcome outcome = run_once(scenario, {.seed = options.first_seed + run});
+        const StoredRun outcome =
+            run_or_find(scenario, {column, options.first_seed + run}, options.store);
         const std::lock_guard lock(mutexes[column]);
         keep(outcome, run, scenario, measures,
              column == 0 ? result.current : result.points[column - 1]);
@@ -171,8 +203,9 @@ void add_false_failovers(const StudyPlan& plan, const std::vector<Disturbance>& 
         const std::size_t run = i / columns / kinds;
         const ScenarioSpec& scenario =
             column == 0 ? plan.current : plan.points[column - 1].scenario;
-        thresholds[column][kind][run] =
-            failover_threshold(scenario, disturbances[kind], options.first_seed + run);
+        const std::uint64_t part = columns * (kind + 1) + column;  // after those of the runs
+        thresholds[column][kind][run] = threshold_or_find(
+            scenario, disturbances[kind], {part, options.first_seed + run}, options.store);
       },
       {.jobs = options.jobs, .stop = options.stop, .progress = options.progress});
   if (result.stopped) return;  // a search that is not finished says nothing

@@ -20,6 +20,8 @@
 
 namespace predrill::harness {
 
+class RunStore;
+
 struct StudyPoint {
   GridPoint grid;
   ScenarioSpec scenario;
@@ -48,6 +50,7 @@ struct StudyOptions {
   std::size_t jobs = 0;     // 0 = one per processor
   const std::atomic<bool>* stop = nullptr;
   std::function<void(std::size_t done, std::size_t all)> progress{};
+  RunStore* store = nullptr;  // keeps finished runs, and has those of an earlier attempt
 };
 
 /// One configuration. Values are kept by run, so that runs of the same seed can be paired.

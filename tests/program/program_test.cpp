@@ -195,6 +195,65 @@ TEST_CASE("program: a campaign that is killed goes on and writes the same file",
   CHECK(contains(other.errors, "is no stop rule"));
 }
 
+TEST_CASE("program: a study and a rehearsal that are killed go on and write the same file",
+          "[program]") {
+  const std::vector<std::vector<std::string>> commands = {
+      {"what-if", drill, "--vary", "patroni.ttl=25,30", "--runs", "60", "--measure",
+       "rto.p50,waiting.max"},
+      {"rehearse", system_folder, "--faults", "node_loss,patroni_stop", "--runs", "90"}};
+  for (const auto& command : commands) {
+    const Folder folder;
+    const std::string whole = (folder.path / "whole").string();
+    const std::string killed = (folder.path / "killed").string();
+    const auto with = [&command](std::vector<std::string> more) {
+      more.insert(more.begin(), command.begin(), command.end());
+      return more;
+    };
+    Program undisturbed(with({"--out", whole, "--jobs", "1"}));
+    undisturbed.wait();
+    INFO(undisturbed.errors);
+    {
+      const Program doomed(with({"--out", killed, "--jobs", "1"}));
+      std::error_code none_yet;
+      for (int i = 0; i < 6000; ++i) {
+        const auto size = fs::file_size(killed + "/runs.part", none_yet);
+        if (!none_yet && size > 5000) break;
+        std::this_thread::sleep_for(5ms);
+      }
+    }  // SIGKILL
+    REQUIRE(fs::exists(killed + "/runs.part"));
+    CHECK_FALSE(fs::exists(killed + "/result.json"));
+    Program resumed(with({"--out", killed, "--jobs", "2", "--resume"}));
+    resumed.wait();
+    INFO(resumed.errors);
+    CHECK(parsed(killed + "/result.json") == parsed(whole + "/result.json"));
+    CHECK(fs::file_size(killed + "/result.json") == fs::file_size(whole + "/result.json"));
+    CHECK_FALSE(fs::exists(killed + "/runs.part"));
+  }
+  Program nowhere({"rehearse", system_folder, "--resume"});
+  CHECK(nowhere.wait() == 2);
+  CHECK(contains(nowhere.errors, "--resume wants the folder of --out"));
+}
+
+TEST_CASE("program: availability answers with one document", "[program]") {
+  Program program({"availability", system_folder, "--runs", "2", "--rate", "node_loss=2", "--with",
+                   "patroni.ttl=20", "--set", "patroni.retry_timeout=5", "--format", "json"});
+  program.wait();
+  INFO(program.errors);
+  const Json document = Json::parse(program.output);
+  CHECK(document["command"] == "availability");
+  REQUIRE(document["availability"]["years"].size() == 2);
+  CHECK(document["availability"]["years"][1]["change"] == "patroni.ttl=20");
+  const Json& failures = document["availability"]["years"][0]["failures"];
+  CHECK(document["results"].size() == 2 * (failures.size() - 1));  // without "no member left"
+  CHECK(document["availability"]["members"]["lost_per_year"] == 2.0);
+  std::ifstream schema(PREDRILL_SOURCE_DIR "/scenarios/schema/result.schema.json");
+  const std::string text{std::istreambuf_iterator<char>(schema), std::istreambuf_iterator<char>()};
+  for (const auto& problem : predrill::harness::validate_against_schema(program.output, text)) {
+    FAIL_CHECK(problem.text());
+  }
+}
+
 TEST_CASE("program: what-if answers with one document", "[program]") {
   Program program({"what-if", drill, "--vary", "patroni.ttl=20,30", "--vary",
                    "patroni.retry_timeout=5", "--runs", "3", "--optimise", "min rto.p50",

@@ -53,12 +53,15 @@ TEST_CASE("campaign: a run survives the way to the disk", "[campaign]") {
   RunOutcome outcome = run_once(scenario, {.seed = 3});
   outcome.measures.violations.push_back({"what for", true});
   outcome.measures.values.push_back({"capacity", MeasureUnit::thousandth, -5});
+  outcome.measures.pool = {{1s, 9, 2, 40, 0}, {2s, 7, 5, 40, 1}, {3s, 9, 1, 39, 1}};
   const std::string bytes = to_bytes({outcome.measures, "p"});
   const auto back = run_from_bytes(bytes);
   REQUIRE(back);
   CHECK(to_bytes(*back) == bytes);
   CHECK(back->problem == "p");
-  CHECK(back->measures.values[0].value == -5);
+  CHECK(back->measures.values.back().value == -5);
+  REQUIRE(back->measures.pool.size() == 1);  // the fullest
+  CHECK(back->measures.pool[0].cl_waiting == 5);
   Summary a(scenario.path), b(scenario.path);
   a.add(outcome.measures);
   b.add(back->measures);

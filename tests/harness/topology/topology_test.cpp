@@ -3,8 +3,11 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "harness/engine/world.hpp"
+#include "harness/input/schema.hpp"
 #include "harness/topology/topology_text.hpp"
 #include "tests/harness/engine/example.hpp"
 
@@ -123,4 +126,17 @@ TEST_CASE("topology: agrees with the simulation when each component is removed",
     ++tried;
   }
   CHECK(tried == 13);  // three zones, nodes, members, members of etcd, and PgBouncer
+}
+
+TEST_CASE("topology: its document is as its schema says", "[topology]") {
+  std::ifstream file(PREDRILL_SOURCE_DIR "/scenarios/schema/topology.schema.json");
+  const std::string schema{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  REQUIRE_FALSE(schema.empty());
+  const SystemSpec system = fixture::example_system();
+  const std::string document = topology_json(Topology(system), system.name);
+  for (const auto& problem : validate_against_schema(document, schema)) {
+    FAIL_CHECK(problem.text());
+  }
+  const auto problems = validate_against_schema("{}", schema);
+  CHECK_FALSE(problems.empty());
 }
