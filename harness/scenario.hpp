@@ -42,6 +42,7 @@ enum class FaultKind : std::uint8_t {
   pgbouncer_kill,
   switchover,
   lag,
+  containerd_deadlock,
 };
 
 /// When a fault strikes: after `after` has happened (or the start of the run), plus `delay`.

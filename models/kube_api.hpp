@@ -76,6 +76,8 @@ struct PodWorkloadConfig {
   /// strategy.rollingUpdate in percent; a Deployment rounds surge up and unavailable down.
   std::int32_t max_surge_percent = 25;
   std::int32_t max_unavailable_percent = 25;
+  std::int32_t max_surge = -1;  // in pods, instead; negative: the percentage counts
+  std::int32_t max_unavailable = -1;
   /// What configuration does not fix; sources in kube_api.cpp.
   sim::Distribution start;  // sandbox and containers from an image that is there
   sim::Distribution pull;   // of the image on a node that may not have it

@@ -74,6 +74,9 @@ class PodProcess {
   virtual void kill(PodId pod) = 0;
   /// Gone with the whole machine: silence.
   virtual void power_off(PodId pod) = 0;
+  /// After terminate(): whether its processes have ended; nullopt where the workload's "stop"
+  /// says how long that takes.
+  virtual std::optional<bool> ended(PodId /*pod*/) { return std::nullopt; }
   /// What a probe from the node meets.
   virtual Answer probe(PodId pod, ProbeConfig::Handler handler) = 0;
 };

@@ -60,6 +60,16 @@ TargetGroupConfig TargetGroupConfig::network_defaults() {
   return c;
 }
 
+// pkg/service/model_builder.go: defaultHealthCheck*.
+TargetGroupConfig TargetGroupConfig::controller_defaults() {
+  TargetGroupConfig c = network_defaults();
+  c.health_check_interval = 10s;
+  c.health_check_timeout = 10s;
+  c.healthy_threshold_count = 3;
+  c.unhealthy_threshold_count = 3;
+  return c;
+}
+
 TargetGroupConfig TargetGroupConfig::application_defaults() {
   TargetGroupConfig c;
   c.balancer = BalancerType::application;

@@ -81,6 +81,8 @@ struct TargetGroupConfig {
   /// The API's defaults for a group of this kind, with the delays seen in practice.
   static TargetGroupConfig network_defaults();
   static TargetGroupConfig application_defaults();
+  /// What the AWS Load Balancer Controller makes of a Service without annotations.
+  static TargetGroupConfig controller_defaults();
 };
 
 /// What CreateTargetGroup and ModifyTargetGroupAttributes reject, as sentences.

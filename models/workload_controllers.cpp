@@ -19,8 +19,12 @@ WorkloadTimings::WorkloadTimings()
                      .with_source("assumption: a scheduling cycle and a binding")) {}
 
 RollingLimits resolve_fenceposts(const PodWorkloadConfig& config) {
-  const std::int32_t surge = (config.replicas * config.max_surge_percent + 99) / 100;
-  const std::int32_t unavailable = config.replicas * config.max_unavailable_percent / 100;
+  const std::int32_t surge = config.max_surge >= 0
+                                 ? config.max_surge
+                                 : (config.replicas * config.max_surge_percent + 99) / 100;
+  const std::int32_t unavailable = config.max_unavailable >= 0
+                                       ? config.max_unavailable
+                                       : config.replicas * config.max_unavailable_percent / 100;
   if (surge == 0 && unavailable == 0) return {0, 1};
   return {surge, unavailable};
 }

@@ -338,18 +338,21 @@ int parse_and_run(int argc, const char* const* argv) {
 
   std::vector<std::string> imported;
   CLI::App* import_app = app.add_subcommand(
-      "import", "what aws rds describe-… printed, or a runbook in Markdown, as a skeleton");
+      "import", "what aws describe-… printed, Kubernetes manifests, or a runbook, as a skeleton");
   import_app
       ->add_option("FILE", imported,
                    "JSON of describe-db-clusters, -instances, -events, describe-blue-green-"
-                   "deployments; or one .md file")
+                   "deployments; or YAML of Deployments and Services with JSON of elbv2 "
+                   "describe-target-groups and -attributes; or one .md file")
       ->required();
   import_app->footer(
       "Examples:\n"
       "  aws rds describe-db-clusters --output json > clusters.json\n"
       "  aws rds describe-db-instances --output json > instances.json\n"
       "  predrill import clusters.json instances.json\n"
-      "  predrill import failover-runbook.md > failover.json\n");
+      "  predrill import failover-runbook.md > failover.json\n"
+      "  aws elbv2 describe-target-groups --names tg-payments --output json > target-groups.json\n"
+      "  predrill import deployment.yaml service.yaml target-groups.json > system.json\n");
   import_app->callback([&] { status = command_import(imported); });
 
   std::string what;

@@ -8,6 +8,7 @@
 #include "harness/cli/cli.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
+#include "harness/kinds/gateway_import.hpp"
 #include "harness/runbook/markdown_import.hpp"
 
 namespace predrill::harness {
@@ -38,6 +39,17 @@ int import_markdown(const std::filesystem::path& path) {
   return exit_met;
 }
 
+int import_service(const std::vector<std::string>& files) {
+  Diagnostics diagnostics;
+  const ImportedGateway imported = import_gateway(files, diagnostics);
+  if (!report(diagnostics)) return exit_usage;
+  std::fputs(imported.json.c_str(), stdout);
+  for (const std::string& line : imported.unfilled) {
+    std::fprintf(stderr, "predrill: has to be filled in: %s\n", line.c_str());
+  }
+  return exit_met;
+}
+
 }  // namespace
 
 int command_import(const std::vector<std::string>& files) {
@@ -47,6 +59,7 @@ int command_import(const std::vector<std::string>& files) {
     std::fprintf(stderr, "predrill: one runbook at a time\n");
     return exit_usage;
   }
+  if (is_gateway_file(files.front())) return import_service(files);
   Diagnostics diagnostics;
   AwsImport import;
   for (const std::string& file : files) {

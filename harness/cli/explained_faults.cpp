@@ -14,7 +14,7 @@ struct FaultText {
   std::string_view source;
 };
 
-constexpr std::array<FaultText, 24> table = {{
+constexpr std::array<FaultText, 25> table = {{
     {FaultKind::pod_delete,
      "SIGTERM reaches Patroni, which closes its REST API and stops PostgreSQL in fast mode: "
      "sessions end with 57P01 after 0.05 to 0.25 s, and there the outage begins. Patroni polls "
@@ -294,6 +294,20 @@ constexpr std::array<FaultText, 24> table = {{
      "by backlog / replay rate.",
      {"maximum_lag_on_failover", "rpo", "staleness", "promotion", "synchronous_mode"},
      "patroni/ha.py is_lagging() and is_healthiest_node(), 3.3.2; PostgreSQL 15 walsender.c"},
+    {FaultKind::containerd_deadlock,
+     "The kubelet's relist hangs. After 3 minutes PLEG is not healthy, within 10 s the node says "
+     "Ready=False, and after 300 s more, the pod's toleration, the taint evicts it: a DELETE. But "
+     "the containers run, their network works, and the lease and the leader key are renewed by "
+     "processes that containerd has no part in. The kubelet cannot stop the pod through a runtime "
+     "that hangs, so it stays Terminating; a StatefulSet creates no second pod of that name while "
+     "the object is there. So the database does not fail over, however long it lasts. What must "
+     "not be done: kubectl delete --force, which lets a second pod of the name start while the "
+     "first still writes. When containerd is restarted (`for`), the kubelet takes up the deletion "
+     "that it owes: SIGTERM, a released key, a failover of seconds. So drain by a switchover "
+     "first, then repair the node.",
+     {"pleg", "node_lifecycle", "kubelet", "switchover", "pod_delete"},
+     "Kubernetes 1.32 pkg/kubelet/pleg/generic.go, kuberuntime_container.go, "
+     "stateful_set_control.go; containerd issue 9770; harness/engine/node_plane.hpp"},
 }};
 
 }  // namespace

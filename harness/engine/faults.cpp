@@ -309,6 +309,21 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
     case FaultKind::lag:
       co_await lag(fault);
       break;
+    case FaultKind::containerd_deadlock:
+      co_await lock_containerd(fault, targets);
+      break;
+  }
+}
+
+// With the nodes as pods run on them; without `for` nobody restarts containerd.
+sim::Task<> FaultInjector::lock_containerd(const FaultSpec fault, const MemberSet members) {
+  if (!nodes_) nodes_ = std::make_unique<NodePlane>(world_);
+  for (MemberId id = 0; id < world_.members(); ++id) {
+    if (contains(members, id)) nodes_->lock_containerd(id);
+  }
+  co_await sim::sleep_for(length_of(fault));
+  for (MemberId id = 0; id < world_.members(); ++id) {
+    if (contains(members, id)) nodes_->restart_containerd(id);
   }
 }
 

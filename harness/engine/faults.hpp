@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "harness/engine/node_plane.hpp"
 #include "harness/engine/world.hpp"
 #include "harness/scenario.hpp"
 #include "sim/task.hpp"
@@ -32,6 +34,8 @@ class FaultInjector final : public sim::TraceSink {
   /// The primary when the first fault struck.
   models::MemberId primary_before() const { return primary_before_; }
   void on_record(const sim::Trace& trace, const sim::Record& record) override;
+  /// The Kubernetes nodes, if a fault struck one; else null.
+  const NodePlane* nodes() const { return nodes_.get(); }
 
  private:
   sim::Duration delay_of(std::size_t index) const;
@@ -50,12 +54,14 @@ class FaultInjector final : public sim::TraceSink {
   sim::Task<> disturb_disks(const FaultSpec fault, const std::vector<SimulatedMember*> members);
   sim::Task<> az_loss(const FaultSpec fault);
   sim::Task<> lag(const FaultSpec fault);
+  sim::Task<> lock_containerd(const FaultSpec fault, const models::MemberSet members);
   models::MemberSet members_of(const Target& target);
   sim::HostSet hosts_of(const Target& target);
   void note(const FaultSpec& fault, std::string_view whom);
   void boot(sim::Host& host);
 
   World& world_;
+  std::unique_ptr<NodePlane> nodes_;
   const std::vector<FaultSpec>& faults_;
   sim::Group& group_;
   std::vector<std::size_t> waiting_;  // for an event

@@ -199,6 +199,11 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   sim.trace().detach(collector);
   watch.finish(survivor_of(world));
   run.violations = watch.violations();
+  if (injector.nodes() != nullptr) {
+    for (std::string& broken : injector.nodes()->broken()) {
+      run.violations.push_back({std::move(broken), false});
+    }
+  }
   outcome.broken = watch.checker().violations();
 
   const std::vector<TimedEvent> events = events_of(sim.trace(), collector.records);

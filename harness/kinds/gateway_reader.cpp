@@ -5,6 +5,8 @@
 
 #include "harness/input/nearest.hpp"
 #include "harness/kinds/gateway_sections.hpp"
+#include "harness/load/kubernetes_manifests.hpp"
+#include "harness/load/target_groups.hpp"
 
 namespace predrill::harness {
 
@@ -41,16 +43,93 @@ class GatewayReader {
     const Value nodes = root.required("nodes");
     for (const Value& node : nodes.items()) read_nodes(node);
     if (spec_.nodes.empty() && nodes.exists()) nodes.error("there is no node");
-    const Value workloads = root.required("workloads");
-    for (const Value& workload : workloads.items()) read_workload(workload);
-    read_kubernetes(root.optional("kubernetes"), spec_, context_);
-    read_load_balancer(root.required("load_balancer"), spec_, context_);
+    const Value load_balancer = root.required("load_balancer");
+    read_files(root.optional("files"), load_balancer);
+    const Value workloads =
+        manifests_.workloads.empty() ? root.required("workloads") : root.optional("workloads");
+    if (workloads.exists()) {
+      for (const Value& workload : workloads.items()) read_workload(workload);
+    }
+    place_the_rest();
     read_service(root.required("service"));
+    if (!group_file_) take_from_service();
+    read_kubernetes(root.optional("kubernetes"), spec_, context_);
+    read_load_balancer(load_balancer, group_file_, spec_, context_);
     for (const Value& rule : root.optional("monitoring").items()) read_rule(rule);
     read_responders(root.optional("responders"));
   }
 
  private:
+  // Manifests of Kubernetes and what the AWS CLI prints of the target group; what stands in
+  // system.json itself wins over them.
+  void read_files(const Value& files, const Value& load_balancer) {
+    if (!files.exists()) return;
+    Reader reader(files);
+    const Value manifests = reader.optional("manifests");
+    if (manifests.exists()) {
+      for (const Value& name : manifests.items()) read_manifest(name);
+    }
+    read_target_group_files(reader.optional("target_groups"),
+                            reader.optional("target_group_attributes"), load_balancer);
+  }
+
+  std::optional<Document> file_of(const Value& name, Format format) {
+    if (!name.text()) return std::nullopt;
+    return load_named_file(*name.node(), name.path(), context_.folder, format,
+                           context_.diagnostics);
+  }
+
+  void read_manifest(const Value& name) {
+    const auto document = file_of(name, Format::yaml);
+    if (document) read_kubernetes_manifests(*document, manifests_, context_);
+  }
+
+  void read_target_group_files(const Value& groups, const Value& attributes,
+                               const Value& load_balancer) {
+    if (const auto document = file_of(groups, Format::json)) {
+      const Node* section =
+          load_balancer.exists() ? load_balancer.node()->find("target_group") : nullptr;
+      const Node* name = section == nullptr ? nullptr : section->find("name");
+      const auto group = read_target_groups(*document, name == nullptr ? "" : name->text, context_);
+      if (!group) return;
+      spec_.target_group = *group;
+      spec_.controller.target_type =
+          group->target_type == models::TargetType::ip
+              ? models::LoadBalancerControllerConfig::TargetMode::ip
+              : models::LoadBalancerControllerConfig::TargetMode::instance;
+      group_file_ = true;
+      if (group->balancer != models::BalancerType::network) {
+        groups.error("the target group is that of an Application Load Balancer",
+                     "systems of this kind stand behind a Network Load Balancer");
+      }
+    }
+    const auto document = file_of(attributes, Format::json);
+    if (document) read_target_group_attributes(*document, spec_.target_group, context_);
+  }
+
+  // What the controller would make of the Service that selects the workload.
+  void take_from_service() {
+    const auto* workload = manifests_.find_workload(spec_.served_name());
+    const auto* service = workload == nullptr ? nullptr : manifests_.service_of(*workload);
+    if (service == nullptr) return;
+    spec_.target_group = service->target_group;
+    spec_.controller.target_type = service->target_type;
+    if (service->cross_zone) spec_.balancer.cross_zone_enabled = *service->cross_zone;
+    group_file_ = true;
+  }
+
+  void place_the_rest() {
+    for (const KubernetesManifests::Workload& workload : manifests_.workloads) {
+      const bool listed =
+          std::any_of(spec_.workloads.begin(), spec_.workloads.end(),
+                      [&](const auto& other) { return other.name == workload.config.name; });
+      if (listed) continue;
+      models::PodWorkloadConfig config = workload.config;
+      place(config, spec_.workloads.size());
+      spec_.workloads.push_back(std::move(config));
+    }
+  }
+
   void read_zones(const Value& zones) {
     for (const Value& item : zones.items()) {
       const auto name = item.text();
@@ -112,6 +191,8 @@ class GatewayReader {
     Reader reader(value);
     models::PodWorkloadConfig config;
     assign(config.name, reader.required("name").text());
+    const auto* manifest = manifests_.find_workload(config.name);
+    if (manifest != nullptr) config = manifest->config;
     read_pod_template(reader, config, context_);
     const Value pods = reader.optional("pods");
     const auto index = spec_.workloads.size();
@@ -125,7 +206,7 @@ class GatewayReader {
         if (name && on) spec_.pods.push_back({*name, index, *on});
         ++placed;
       }
-      if (!reader.has("replicas")) config.replicas = placed;
+      if (!reader.has("replicas") && manifest == nullptr) config.replicas = placed;
       if (placed != config.replicas) {
         pods.error("there are " + std::to_string(placed) + " pods, and replicas is " +
                    std::to_string(config.replicas));
@@ -237,6 +318,8 @@ class GatewayReader {
 
   LoadContext& context_;
   GatewaySpec& spec_;
+  KubernetesManifests manifests_;
+  bool group_file_ = false;  // a file says what the target group is
   std::size_t next_node_ = 0;
 };
 

@@ -160,7 +160,7 @@ constexpr std::array<Field<ProbeConfig>, 5> probe_fields = {{
     {"success_threshold", &ProbeConfig::success_threshold},
     {"failure_threshold", &ProbeConfig::failure_threshold},
 }};
-constexpr std::array<Field<PodWorkloadConfig>, 11> pod_fields = {{
+constexpr std::array<Field<PodWorkloadConfig>, 13> pod_fields = {{
     {"replicas", &PodWorkloadConfig::replicas},
     {"termination_grace_period", &PodWorkloadConfig::termination_grace_period},
     {"pre_stop", &PodWorkloadConfig::pre_stop},
@@ -169,6 +169,8 @@ constexpr std::array<Field<PodWorkloadConfig>, 11> pod_fields = {{
     {"spread_zones", &PodWorkloadConfig::spread_zones},
     {"max_surge_percent", &PodWorkloadConfig::max_surge_percent},
     {"max_unavailable_percent", &PodWorkloadConfig::max_unavailable_percent},
+    {"max_surge", &PodWorkloadConfig::max_surge},
+    {"max_unavailable", &PodWorkloadConfig::max_unavailable},
     {"start", &PodWorkloadConfig::start},
     {"pull", &PodWorkloadConfig::pull},
     {"stop", &PodWorkloadConfig::stop},
@@ -177,7 +179,7 @@ constexpr std::array<Field<PodWorkloadConfig>, 11> pod_fields = {{
 void read_probe(const Value& value, std::optional<ProbeConfig>& to, LoadContext& context) {
   if (!value.exists()) return;
   Reader reader(value);
-  ProbeConfig probe;
+  ProbeConfig probe = to.value_or(ProbeConfig{});
   constexpr std::array<std::pair<std::string_view, ProbeConfig::Handler>, 3> handlers = {
       {{"tcp_socket", ProbeConfig::Handler::tcp_socket},
        {"http_get", ProbeConfig::Handler::http_get},
@@ -236,13 +238,16 @@ void read_kubernetes(const Value& value, GatewaySpec& spec, LoadContext& context
   read_fields(lbc, lbc_timing_fields, spec.controller_timings, context);
 }
 
-void read_load_balancer(const Value& value, GatewaySpec& spec, LoadContext& context) {
+void read_load_balancer(const Value& value, bool known, GatewaySpec& spec, LoadContext& context) {
   if (!value.exists()) return;
   Reader reader(value);
   assign(spec.balancer.name, reader.optional("name").text());
   read_fields(reader, balancer_fields, spec.balancer, context);
-  const Value group = reader.required("target_group");
-  if (!group.exists()) return;
+  const Value group = known ? reader.optional("target_group") : reader.required("target_group");
+  if (!group.exists()) {
+    for (const std::string& problem : models::validate(spec.target_group)) value.error(problem);
+    return;
+  }
   Reader fields(group);
   assign(spec.target_group.name, fields.optional("name").text());
   assign(spec.target_group.port, fields.optional("port").integer(1, 65535));
@@ -256,7 +261,7 @@ void read_pod_template(Reader& reader, PodWorkloadConfig& config, LoadContext& c
        {"stateful_set", models::ControllerKind::stateful_set},
        {"daemon_set", models::ControllerKind::daemon_set}}};
   assign(config.kind, reader.optional("kind").choice("a kind of workload", kinds));
-  if (config.kind == models::ControllerKind::daemon_set) {
+  if (config.kind == models::ControllerKind::daemon_set) {  // as its controller does
     config.not_ready_toleration = config.unreachable_toleration = sim::forever;
   }
   read_fields(reader, pod_fields, config, context);

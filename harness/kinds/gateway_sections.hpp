@@ -10,7 +10,8 @@ namespace predrill::harness {
 /// Reads a distribution where there is one, and records where it stood.
 void read_into(sim::Distribution& to, const Value& value, LoadContext& context);
 void read_kubernetes(const Value& value, GatewaySpec& spec, LoadContext& context);
-void read_load_balancer(const Value& value, GatewaySpec& spec, LoadContext& context);
+/// `known`: a file has said what the target group is.
+void read_load_balancer(const Value& value, bool known, GatewaySpec& spec, LoadContext& context);
 /// replicas, probes, grace periods, tolerations, strategy: what a pod template says.
 void read_pod_template(Reader& reader, models::PodWorkloadConfig& config, LoadContext& context);
 void read_load(Reader& reader, GatewaySpec& spec, LoadContext& context);

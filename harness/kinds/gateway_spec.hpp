@@ -101,6 +101,9 @@ struct GatewaySpec final : KindSpec {
   models::ResponderConfig responders;
 
   const models::PodWorkloadConfig& served_workload() const { return workloads[served]; }
+  std::string_view served_name() const {
+    return served < workloads.size() ? std::string_view(workloads[served].name) : "";
+  }
   std::size_t find_node(std::string_view name) const;  // nodes.size() if there is none
   std::size_t find_pod(std::string_view name) const;
   /// The node with most pods behind the load balancer; of equals the first.

@@ -32,7 +32,9 @@ std::optional<FaultArgument> read_argument(const Value& value, const ArgumentFor
     case ArgumentType::distribution:
       return wrapped(read_distribution(value));
     case ArgumentType::word: {
-      const auto index = value.choice_index("a " + std::string(form.key), form.words);
+      const bool vowel = std::string_view("aeiou").find(form.key.front()) != std::string_view::npos;
+      const std::string what = (vowel ? "an " : "a ") + std::string(form.key);
+      const auto index = value.choice_index(what, form.words);
       if (!index) return std::nullopt;
       return std::string(form.words[*index]);
     }

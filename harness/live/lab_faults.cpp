@@ -82,6 +82,8 @@ Problem cannot_inject(const FaultSpec& fault, const Lab& lab) {
       return "a lab's members share this machine's file system; filling it would hit everything";
     case FaultKind::lag:
       return "a lab does not limit the bandwidth of replication";
+    case FaultKind::containerd_deadlock:
+      return "a lab has no kubelets";
     case FaultKind::az_loss:
       return "all hosts of a lab are on one machine; take node_loss";
     default:

@@ -20,7 +20,7 @@ constexpr std::uint32_t host_roles = member_roles | bit(Role::dcs) | bit(Role::d
                                      bit(Role::clients);
 constexpr std::uint32_t dcs_roles = bit(Role::dcs);
 
-constexpr std::array<FaultForm, 24> forms = {{
+constexpr std::array<FaultForm, 25> forms = {{
     {FaultKind::pod_delete, "pod_delete", "the primary's pod is deleted",
      "kubectl delete pod: SIGTERM, SIGKILL, and the pod comes back",
      "released if the grace period lasts long enough, else it expires", Role::primary, member_roles,
@@ -100,6 +100,11 @@ constexpr std::array<FaultForm, 24> forms = {{
     {FaultKind::lag, "lag", "the standbys fall behind",
      "the stream to the standbys gets little bandwidth: they fall behind", "kept",
      Role::all_standbys, bit(Role::all_standbys), fault_for | fault_bandwidth, false},
+    {FaultKind::containerd_deadlock, "containerd_deadlock",
+     "containerd locks up on the primary's node",
+     "every list of containers hangs: PLEG is not healthy, the node is NotReady, its pods run on",
+     "kept: Patroni and PostgreSQL live and renew it", Role::primary, member_roles, fault_for,
+     false},
 }};
 
 constexpr std::array<RoleName, 13> roles = {{{Role::named, ""},

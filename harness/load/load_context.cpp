@@ -83,6 +83,26 @@ void report_unread(const Member& member, const SettingGroup& group,
        known ? "it has no effect on the run" : did_you_mean(member.key, candidates)});
 }
 
+std::optional<Document> load_named_file(const Node& name, const std::string& key,
+                                        const std::filesystem::path& folder, Format format,
+                                        Diagnostics& diagnostics) {
+  const std::filesystem::path path = folder / name.text;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) {
+    return load_document(path.lexically_normal(), diagnostics, format);
+  }
+  std::vector<std::string> neighbours;
+  for (std::filesystem::directory_iterator entry(path.parent_path(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    neighbours.push_back(entry->path().filename().string());
+  }
+  std::sort(neighbours.begin(), neighbours.end());
+  diagnostics.error(name.place, key,
+                    "there is no file " + in_quotes(path.lexically_normal().string(), 200),
+                    did_you_mean(path.filename().string(), neighbours));
+  return std::nullopt;
+}
+
 Node empty_map(const Place& place) {
   Node map;
   map.kind = NodeKind::map;

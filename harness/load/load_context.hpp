@@ -40,6 +40,12 @@ class LoadContext {
   std::vector<std::string> own_files;
 };
 
+/// The file that a value of system.json names, seen from its folder. nullopt with an error, and the
+/// nearest name, if there is no such file or it cannot be read.
+std::optional<Document> load_named_file(const Node& name, const std::string& path,
+                                        const std::filesystem::path& folder, Format format,
+                                        Diagnostics& diagnostics);
+
 /// How the settings of one program are told apart.
 struct SettingGroup {
   std::string_view prefix;  // of their paths: "patroni"

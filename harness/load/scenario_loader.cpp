@@ -299,7 +299,9 @@ class ScenarioReader {
     }
     if (fault.on.role == Role::pooler && !system.pooler) value.error("the system has no PgBouncer");
     if (fault.on.role == Role::haproxy && !system.haproxy) value.error("the system has no HAProxy");
-    if (fault.kind == FaultKind::pod_delete && !system.kubernetes.present) {
+    const bool of_kubernetes =
+        fault.kind == FaultKind::pod_delete || fault.kind == FaultKind::containerd_deadlock;
+    if (of_kubernetes && !system.kubernetes.present) {
       value.error("the system does not run on Kubernetes");
     }
     const bool of_standby =

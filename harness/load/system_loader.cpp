@@ -106,22 +106,7 @@ std::optional<Document> SystemLoader::gather_file(const std::filesystem::path& f
   const Node* files = system_->root().find("files");
   const Node* name = files == nullptr ? nullptr : files->find(key);
   if (name == nullptr || !name->is_scalar() || name->text.empty()) return std::nullopt;
-  const std::filesystem::path path = folder / name->text;
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) {
-    std::vector<std::string> neighbours;
-    for (std::filesystem::directory_iterator entry(path.parent_path(), error), end;
-         !error && entry != end; entry.increment(error)) {
-      neighbours.push_back(entry->path().filename().string());
-    }
-    std::sort(neighbours.begin(), neighbours.end());
-    context_.diagnostics.error(
-        name->place, "files." + std::string(key),
-        "there is no file " + in_quotes(path.lexically_normal().string(), 200),
-        did_you_mean(path.filename().string(), neighbours));
-    return std::nullopt;
-  }
-  return load_document(path.lexically_normal(), context_.diagnostics, format);
+  return load_named_file(*name, "files." + std::string(key), folder, format, context_.diagnostics);
 }
 
 // Settings of another program that stand in system.json itself win over those of its file.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/load/haproxy_cfg.hpp"
+#include "harness/load/kubernetes_manifests.hpp"
 #include "harness/load/load.hpp"
 #include "harness/load/patroni_settings.hpp"
 #include "harness/load/patroni_yml.hpp"
@@ -27,6 +28,16 @@ bool is_scenario(const Document& document) {
 // A configuration file by itself: what it says is checked, whom it names is not known.
 void validate_yaml(const Document& document, LoadContext& context) {
   SystemSpec spec;
+  if (document.find_kind("postgresql") == nullptr && has_kubernetes_workloads(document)) {
+    KubernetesManifests manifests;
+    read_kubernetes_manifests(document, manifests, context);
+    for (const KubernetesManifests::Service& service : manifests.services) {
+      LoadContext one(context.diagnostics);
+      one.system_place = service.place;
+      if (service.load_balancer) check_target_group(service.target_group, one);
+    }
+    return;
+  }
   if (document.find_kind("postgresql") != nullptr ||
       document.root().find("apiVersion") != nullptr) {
     auto manifest = find_zalando_manifest(document, context);
