@@ -120,7 +120,8 @@ unlock_build() { exec 9>&-; }
 
 # configure NAME [CMAKE ARGUMENT...]: build/NAME, after the preset of that name or $preset.
 configure() {
-  local dir=$root/build/$1 home='' command=(cmake --preset "${preset:-$1}" -B "$root/build/$1")
+  local dir=$root/build/$1 home='' command=(cmake --preset "${preset:-$1}" -B "$root/build/$1"
+    -DPREDRILL_UNITY=ON)
   shift
   # A tree that was moved or copied with its build folder cannot use it.
   if [[ -f $dir/CMakeCache.txt ]]; then

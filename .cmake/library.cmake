@@ -4,8 +4,11 @@
 #
 # A header-only library used inside .cpp files is linked as $<BUILD_INTERFACE:...>, so that users of
 # the installed package need not have it; any other one is also looked for in predrillConfig.cmake.
+#
+# UNITY: no two files of the folder give one name to things of their own, so that ten of them can be
+# compiled as one where PREDRILL_UNITY is on.
 function(predrill_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE" "EXPORT" "LINK;EXCLUDE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;UNITY" "EXPORT" "LINK;EXCLUDE")
   set(glob GLOB)
   if(arg_RECURSE)
     set(glob GLOB_RECURSE)
@@ -25,6 +28,11 @@ function(predrill_library name)
   endif()
   add_library(predrill::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  if(PREDRILL_UNITY AND arg_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 10)
+    # A .cpp that is included counts as a header to g++, whose types may not be anonymous.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
   target_sources(${target} ${scope} FILE_SET HEADERS
     BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
   target_compile_features(${target} ${scope} cxx_std_20)

@@ -17,7 +17,7 @@ struct Version {
   int minor = 0;
 };
 
-Version version_of(std::string_view text) {
+Version engine_version_of(std::string_view text) {
   Version version;
   const char* end = text.data() + text.size();
   const auto major = std::from_chars(text.data(), end, version.major);
@@ -30,7 +30,7 @@ Version version_of(std::string_view text) {
 /// At least the minor version of this major's row, or a later major.
 template <std::size_t n>
 bool reaches(std::string_view text, const std::array<Version, n>& first) {
-  const Version version = version_of(text);
+  const Version version = engine_version_of(text);
   for (const Version& one : first) {
     if (version.major == one.major) return version.minor >= one.minor;
   }

@@ -11,7 +11,6 @@ namespace predrill::models {
 using namespace std::chrono_literals;
 using sim::Duration;
 using sim::Time;
-namespace kinds = postgres_kinds;
 
 std::string_view to_text(ControlState state) {
   switch (state) {
@@ -112,7 +111,7 @@ bool PostgresServer::start(StartAs as, MemberId follow) {
   volatile_.replay_rate = draw_replay_rate();
   life_ = group_.incarnation();
   attach(group_);
-  emit(kinds::starting);
+  emit(postgres_kinds::starting);
   set_phase(Phase::starting);
   volatile_.startup = group_.spawn(postmaster());
   return true;
@@ -122,9 +121,9 @@ void PostgresServer::stop(StopMode mode) {
   if (!alive()) return;
   const bool stopping = volatile_.phase == Phase::stopping;
   if (stopping && mode <= volatile_.stop_mode) return;
-  emit(mode == StopMode::smart  ? kinds::smart_stop
-       : mode == StopMode::fast ? kinds::fast_stop
-                                : kinds::immediate_stop);
+  emit(mode == StopMode::smart  ? postgres_kinds::smart_stop
+       : mode == StopMode::fast ? postgres_kinds::fast_stop
+                                : postgres_kinds::immediate_stop);
   if (stopping) group_.kill(volatile_.shutdown);
   volatile_.stop_mode = mode;
   volatile_.shutdown = group_.spawn(shutdown(mode));
@@ -188,7 +187,8 @@ void PostgresServer::reloaded() {
   if (!alive() || volatile_.sync_names == durable_.sync_names) return;
   volatile_.sync_names = durable_.sync_names;
   const bool none = volatile_.sync_names.method == SynchronousStandbyNames::Method::none;
-  emit(kinds::sync_names, none ? 0 : volatile_.sync_names.count, volatile_.sync_names.members);
+  emit(postgres_kinds::sync_names, none ? 0 : volatile_.sync_names.count,
+       volatile_.sync_names.members);
   sync_moved();
 }
 
@@ -279,12 +279,12 @@ void PostgresServer::kill_postmaster(bool zombie) {
 
 void PostgresServer::crash_backend() {
   if (volatile_.source == Source::durable) return;
-  emit(kinds::backend_crashed);
+  emit(postgres_kinds::backend_crashed);
   crash_restart(timings_.crash_notice.sample_duration(crashes_));
 }
 
 void PostgresServer::panic() {
-  emit(kinds::panic);
+  emit(postgres_kinds::panic);
   crash_restart(timings_.crash_notice.sample_duration(crashes_));
 }
 
@@ -347,7 +347,7 @@ void PostgresServer::on_group_death() {
   if (!alive()) return;
   lose_memory();
   if (!volatile_.clean_exit) {
-    emit(kinds::killed, static_cast<std::int64_t>(durable_.end.value));
+    emit(postgres_kinds::killed, static_cast<std::int64_t>(durable_.end.value));
   }
   if (!host_.up()) zombie_ = false;
   sessions_ = 0;

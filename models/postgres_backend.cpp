@@ -10,7 +10,6 @@ namespace predrill::models {
 using namespace std::chrono_literals;
 using sim::Duration;
 using sim::Time;
-namespace kinds = postgres_kinds;
 
 Session::Session(PostgresServer& owner, SqlServerSocket& connection)
     : server(owner), socket(connection), older(owner.newest_session_) {
@@ -323,7 +322,7 @@ void PostgresServer::end_sessions(SqlState state) {
     session.unlink();
     group_.kill(session.process);
   }
-  if (ended != 0) emit(kinds::sessions_ended, ended);
+  if (ended != 0) emit(postgres_kinds::sessions_ended, ended);
 }
 
 sim::Task<QueryResult> PostgresServer::query_status(ServerStatus& status, Duration limit) {

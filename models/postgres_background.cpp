@@ -6,7 +6,6 @@
 namespace predrill::models {
 
 using sim::Duration;
-namespace kinds = postgres_kinds;
 
 void PostgresServer::set_background(BackgroundLoad load) {
   close_flow();
@@ -35,7 +34,7 @@ void PostgresServer::update_background() {
     rate = config_.replication_bytes_per_second;
     rows = rate * 1000 / background_.wal_bytes_per_row;
   }
-  if (hangs && open_flow_.rows_per_kilosecond != 0) emit(kinds::sync_hang);
+  if (hangs && open_flow_.rows_per_kilosecond != 0) emit(postgres_kinds::sync_hang);
   const Duration delay = waits && rows != 0 ? sync_delay(level) : Duration{};
   const bool same = rate == curve_.rate() && rows == open_flow_.rows_per_kilosecond &&
                     open_flow_.branch == durable_.history.branch() && delay == open_flow_delay_;

@@ -10,7 +10,6 @@ namespace predrill::models {
 using namespace std::chrono_literals;
 using sim::Duration;
 using sim::Time;
-namespace kinds = postgres_kinds;
 
 namespace {
 
@@ -39,7 +38,7 @@ sim::Task<void> PostgresServer::startup() {
   const bool end_checkpoint = !durable_.standby_signal && !durable_.control.clean();
   const bool recovered = co_await recover(end_checkpoint);
   if (!recovered) {
-    emit(kinds::start_failed);
+    emit(postgres_kinds::start_failed);
     group_.kill();
     co_return;
   }
@@ -57,11 +56,11 @@ sim::Task<bool> PostgresServer::recover(bool end_of_recovery_checkpoint) {
   const std::uint64_t bytes = durable_.control.clean() ? 0 : durable_.end - durable_.control.redo;
   if (durable_.standby_signal) {
     set_phase(Phase::recovery);
-    emit(kinds::recovery_started, static_cast<std::int64_t>(bytes));
+    emit(postgres_kinds::recovery_started, static_cast<std::int64_t>(bytes));
     durable_.control.state = ControlState::in_archive_recovery;
   } else if (end_of_recovery_checkpoint) {
     set_phase(Phase::crash_recovery);
-    emit(kinds::crash_recovery_started, static_cast<std::int64_t>(bytes));
+    emit(postgres_kinds::crash_recovery_started, static_cast<std::int64_t>(bytes));
     durable_.control.state = ControlState::in_crash_recovery;
   }
   Duration work = time_for(bytes, volatile_.replay_rate);
@@ -71,7 +70,7 @@ sim::Task<bool> PostgresServer::recover(bool end_of_recovery_checkpoint) {
   const DiskResult written = co_await disk_.write(std::min(bytes, config_.shared_buffers));
   if (written != DiskResult::ok) co_return false;
   complete_checkpoint(durable_.end);
-  emit(kinds::crash_recovery_finished, static_cast<std::int64_t>(durable_.end.value));
+  emit(postgres_kinds::crash_recovery_finished, static_cast<std::int64_t>(durable_.end.value));
   co_return true;
 }
 
@@ -80,7 +79,7 @@ void PostgresServer::enter_production() {
   volatile_.source = Source::curve;
   durable_.control.state = ControlState::in_production;
   open_flow_ = {};
-  emit(kinds::ready, timeline());
+  emit(postgres_kinds::ready, timeline());
   set_phase(Phase::production);
   volatile_.checkpoint_started = now();
   arm_checkpoint();
@@ -91,7 +90,7 @@ void PostgresServer::enter_standby() {
   flow_.reset(now(), durable_.end, durable_.end, volatile_.replay_rate);
   flow_.set_stalled(now(), disk_.stalled());
   volatile_.source = Source::flow;
-  emit(kinds::ready_read_only);
+  emit(postgres_kinds::ready_read_only);
   set_phase(Phase::standby);
   volatile_.checkpoint_started = now();
   arm_checkpoint();
@@ -120,7 +119,7 @@ std::uint64_t PostgresServer::draw_replay_rate() {
 sim::Task<void> PostgresServer::promotion() {
   group_.kill(volatile_.receiving);
   flow_.set_replay_paused(now(), false);
-  emit(kinds::promotion_started,
+  emit(postgres_kinds::promotion_started,
        static_cast<std::int64_t>(flow_.received(now()) - flow_.replayed(now())));
   Duration work = timings_.promotion.sample_duration(promotions_);
   const bool slow = slow_promotions_.chance(timings_.promotion_slow_share);
@@ -144,7 +143,7 @@ sim::Task<void> PostgresServer::promotion() {
   volatile_.source = Source::curve;
   durable_.control.state = ControlState::in_production;
   open_flow_ = {};
-  emit(kinds::promotion_finished, timeline(), static_cast<std::int64_t>(end.value));
+  emit(postgres_kinds::promotion_finished, timeline(), static_cast<std::int64_t>(end.value));
   set_phase(Phase::production);
   begin_checkpoint();
   update_background();
@@ -269,7 +268,7 @@ sim::Task<void> PostgresServer::shutdown(StopMode mode) {
     }
   }
   volatile_.clean_exit = true;
-  if (clean || !recovered) emit(kinds::shut_down);
+  if (clean || !recovered) emit(postgres_kinds::shut_down);
   group_.kill();
 }
 
@@ -281,7 +280,7 @@ sim::Task<bool> PostgresServer::shutdown_primary() {
   co_await sim::sleep_for(timings_.shutdown_checkpoint.sample_duration(checkpoints_));
   const DiskResult written = co_await disk_.write(dirty_bytes() + volatile_.unflushed_bytes);
   if (written != DiskResult::ok) {
-    emit(kinds::panic);
+    emit(postgres_kinds::panic);
     co_return false;
   }
   settle_streams();
@@ -290,7 +289,7 @@ sim::Task<bool> PostgresServer::shutdown_primary() {
   volatile_.unflushed_acknowledged = false;
   complete_checkpoint(flushed());
   durable_.control.state = ControlState::shut_down;
-  emit(kinds::shutdown_checkpoint, static_cast<std::int64_t>(flushed().value));
+  emit(postgres_kinds::shutdown_checkpoint, static_cast<std::int64_t>(flushed().value));
   changed_.notify_all();
   co_await drain_walsenders();
   co_return true;
@@ -371,7 +370,7 @@ sim::Task<RewindResult> PostgresServer::copy(PostgresServer& source, std::uint64
   durable_.intact = false;
   co_await sim::sleep_for(time_for(bytes, rate < 1 ? 1 : static_cast<std::uint64_t>(rate)));
   if (!can_copy_from(source)) {
-    emit(kinds::copy_failed, source.member());
+    emit(postgres_kinds::copy_failed, source.member());
     co_return RewindResult::failed;
   }
   const Branch branches = durable_.branches;
@@ -403,7 +402,7 @@ sim::Task<RewindResult> PostgresServer::pg_rewind(PostgresServer& source) {
   const std::uint64_t bytes = discarded + (source.flushed() - redo);
   const RewindResult result = co_await copy(source, bytes, redo);
   if (result == RewindResult::done) {
-    emit(kinds::rewound, source.member(), static_cast<std::int64_t>(discarded));
+    emit(postgres_kinds::rewound, source.member(), static_cast<std::int64_t>(discarded));
   }
   co_return result;
 }
@@ -413,7 +412,7 @@ sim::Task<RewindResult> PostgresServer::pg_basebackup(PostgresServer& source) {
   const OfflineWork work(copying_);
   const Lsn redo = source.flushed();
   const RewindResult result = co_await copy(source, config_.data_bytes, redo);
-  if (result == RewindResult::done) emit(kinds::copied, source.member());
+  if (result == RewindResult::done) emit(postgres_kinds::copied, source.member());
   co_return result;
 }
 
