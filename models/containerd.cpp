@@ -26,7 +26,7 @@ std::string_view to_text(CriFault fault) {
 
 Containerd::Containerd(sim::Host& node, ContainerdConfig config)
     : node_(node),
-      config_(std::move(config)),
+      config_(config),
       locks_(node.stream("containerd.lock")),
       group_(node, "containerd") {}
 

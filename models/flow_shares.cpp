@@ -1,6 +1,7 @@
 #include "models/flow_shares.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "sim/portable_math.hpp"
@@ -12,7 +13,7 @@ using sim::Time;
 
 FlowShares::FlowShares(sim::Simulation& simulation, FlowSharesConfig config)
     : simulation_(simulation),
-      config_(std::move(config)),
+      config_(config),
       entity_(simulation.trace().entity("service")),
       group_(simulation.world().host(), "flow-shares") {
   // Little: flows at a time = rate of new ones times lifetime.
@@ -92,7 +93,7 @@ void FlowShares::after_change() {
     stats_.most_tps_per_target = std::max(stats_.most_tps_per_target, tps);
   }
   stats_.least_serving = std::min(stats_.least_serving, serving);
-  const auto permille = static_cast<std::int64_t>((1 - served) * 1000 + 0.5);
+  const auto permille = std::int64_t{std::llround((1 - served) * 1000)};
   if (permille == failing_permille_) return;
   const bool over = permille == 0;
   if (failing_permille_ == 0) stats_.failing.emplace_back(simulation_.now(), simulation_.now());
@@ -158,7 +159,7 @@ void FlowShares::cut(Index index) {
   target.flows = 0;
   stats_.cut_flows += flows;
   simulation_.trace().emit(simulation_.now(), entity_, flow_kinds::cut,
-                           static_cast<std::int64_t>(flows + 0.5),
+                           std::int64_t{std::llround(flows)},
                            simulation_.trace().name(target.name));
   spread(flows);
   after_change();

@@ -195,7 +195,7 @@ class KubeApi {
   void finish(PodId pod);
 
   const NodeObject& node(NodeId id) const { return nodes_[id]; }
-  std::size_t nodes() const { return nodes_.size(); }
+  NodeId nodes() const { return static_cast<NodeId>(nodes_.size()); }
   const PodObject& pod(PodId id) const { return pods_[id]; }
   std::size_t pods() const { return pods_.size(); }
   const PodWorkloadConfig& workload(WorkloadId id) const { return workloads_[id]; }

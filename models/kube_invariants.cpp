@@ -20,8 +20,8 @@ constexpr Duration pass_slack = 50ms;
 KubeInvariants::KubeInvariants(KubeApi& api, KubeletConfig kubelet, NodeLifecycleConfig lifecycle,
                                const WorkloadTimings& workloads)
     : api_(api),
-      kubelet_(std::move(kubelet)),
-      lifecycle_(std::move(lifecycle)),
+      kubelet_(kubelet),
+      lifecycle_(lifecycle),
       controller_latency_(static_cast<std::int64_t>(workloads.controller.max())) {}
 
 KubeInvariants::Pod KubeInvariants::seen_as(const PodObject& pod) {

@@ -23,7 +23,7 @@ LoadBalancerController::LoadBalancerController(sim::Host& control_plane, KubeApi
     : api_(api),
       workload_(workload),
       targets_(targets),
-      config_(std::move(config)),
+      config_(config),
       timings_(std::move(timings)),
       delays_(control_plane.stream("load_balancer_controller")),
       group_(control_plane, "aws-load-balancer-controller") {

@@ -43,7 +43,7 @@ ZoneState zone_state(std::int32_t ready, std::int32_t not_ready, double threshol
 
 NodeLifecycle::NodeLifecycle(sim::Host& control_plane, KubeApi& api, NodeLifecycleConfig config)
     : api_(api),
-      config_(std::move(config)),
+      config_(config),
       phases_(control_plane.stream("node_lifecycle.phase")),
       group_(control_plane, "node-lifecycle") {
   api_.observe(*this);
@@ -77,7 +77,7 @@ Task<> NodeLifecycle::monitor() {
 }
 
 void NodeLifecycle::pass() {
-  for (NodeId id = 0; id < seen_.size(); ++id) look_at(id);
+  for (NodeId id = 0; id < api_.nodes(); ++id) look_at(id);
   handle_disruption();
 }
 

@@ -53,7 +53,7 @@ class TableLock {
     bool exclusive;
   };
   struct Queued {
-    Queued(TableLock& lock_ref, std::uint64_t number_) : lock(lock_ref), number(number_) {}
+    Queued(TableLock& lock_ref, std::uint64_t n) : lock(lock_ref), number(n) {}
     ~Queued() { lock.leave(number); }
     Queued(const Queued&) = delete;
     Queued& operator=(const Queued&) = delete;
