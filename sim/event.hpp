@@ -16,7 +16,7 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  bool pending() const { return slot_ != no_slot; }
+  bool pending() const { return place_ != not_pending; }
 
  protected:
   using Fire = void (*)(Event&);
@@ -31,12 +31,13 @@ class Event {
 
  private:
   friend class Simulation;
-  static constexpr std::uint32_t no_slot = 0xffffffU;
+  static constexpr std::uint32_t not_pending = 0x7fffffffU;
+  static constexpr std::uint32_t in_ring = 1U << 30;  // else in a slot; the number is below it
 
   Fire fire_;
   Group* group_ = nullptr;  // whose freeze parks it; set when scheduled
-  std::uint32_t slot_ : 24 = no_slot;
-  std::uint32_t self_owned_ : 8 = 0;
+  std::uint32_t place_ : 31 = not_pending;
+  std::uint32_t self_owned_ : 1 = 0;
   std::uint32_t cause_ = 0;  // trace record that led to its scheduling
 };
 

@@ -22,16 +22,6 @@ void GroupResource::detach() noexcept {
   owner_ = nullptr;
 }
 
-void Process::unlink() noexcept {
-  (previous != nullptr ? previous->next : group->newest_) = next;
-  if (next != nullptr) next->previous = previous;
-}
-
-void Process::destroy() noexcept {
-  root->handle().destroy();
-  delete this;
-}
-
 Group::Group(Host& host, std::string_view name)
     : host_(host), simulation_(host.simulation()), name_(name) {
   host.groups_.push_back(this);
@@ -88,6 +78,7 @@ bool Group::kill(ProcessId id) {
 void Group::end(Process& process) {
   process.unlink();
   if (simulation_.running_ != nullptr && simulation_.running_->process == &process) {
+    process.doomed = true;
     simulation_.graveyard_.push_back(&process);
     simulation_.chores_ = true;
   } else {

@@ -13,7 +13,8 @@ constexpr std::uint64_t sequence_bits = 40;
 constexpr std::size_t small_bucket = 64;  // keys; the lead of the prefetches in a larger one
 }  // namespace
 
-Simulation::Simulation(const SimulationOptions& options) : options_(options), ring_(64) {
+Simulation::Simulation(const SimulationOptions& options)
+    : options_(options), ring_(64), ring_mask_(63) {
   network_ = std::make_unique<Network>(*this);
   nowhere_ = std::make_unique<Host>(*this, "world");
 }
@@ -34,6 +35,12 @@ void Simulation::shut_down() {
     Event& event = slots_[slot].event();
     cancel(event);
     event.fire_(event);
+  }
+  for (std::size_t i = ring_head_; i != ring_tail_; ++i) {
+    Event* const event = ring_[i & ring_mask_].event;
+    if (event == nullptr || event->self_owned_ == 0) continue;
+    cancel(*event);
+    event->fire_(*event);
   }
 }
 
@@ -81,50 +88,59 @@ void Simulation::look_ahead() const {
                      [this](const EventKey& key) { prefetch_slot(key); });
 }
 
-// The smallest (time, order) key: of the ring, which holds what is due now, and of the set.
-[[gnu::always_inline]] inline bool Simulation::next_key(std::int64_t limit, EventKey* key) {
-  if (ring_head_ != ring_tail_) {
-    const std::uint64_t order = ring_[ring_head_ & (ring_.size() - 1)];
-    const std::int64_t now = now_.time_since_epoch().count();
-    if (!events_.empty() && events_.peek().at == now && events_.peek().order < order) {
-      *key = events_.pop();
-      return true;
+// Takes out the event with the smallest (time, order): of the ring, which holds what is due now,
+// and of the set. What is frozen is parked on the way. Null if nothing is due up to `limit`.
+[[gnu::always_inline]] inline Event* Simulation::next_event(std::int64_t limit) {
+  for (;;) {
+    if (ring_head_ != ring_tail_) {
+      const Due due = ring_[ring_head_ & ring_mask_];
+      if (events_.empty() || events_.peek().at != now_.time_since_epoch().count() ||
+          events_.peek().order > due.order) {
+        ++ring_head_;
+        if (due.event == nullptr) continue;
+        due.event->place_ = Event::not_pending;
+        if (due.event->group_->frozen_ == 0) [[likely]]
+          return due.event;
+        park(*due.event, due.order | put_into_slot(*due.event, due.order));
+        continue;
+      }
+    } else {
+      if (events_.empty()) return nullptr;
+      if (events_.must_sort()) [[unlikely]] {
+        events_.sort_next();
+        look_ahead();
+      }
+      if (events_.peek().at > limit) return nullptr;
     }
-    ++ring_head_;
-    *key = {now, order};
-    return true;
+    const EventKey key = events_.pop();
+    if (events_.sorted() > small_bucket) {
+      prefetch_slot(events_.ahead(small_bucket));
+      prefetch_event(events_.ahead(small_bucket / 2));
+      prefetch_waiter(events_.ahead(small_bucket / 4));
+    }
+    const auto slot = static_cast<std::uint32_t>(key.order & slot_mask);
+    Slot& entry = slots_[slot];
+    if (entry.order != key.order) {
+      --stale_;
+      continue;
+    }
+    Event& event = entry.event();
+    now_ = Time(Duration(key.at));
+    if (event.group_->frozen_ != 0) [[unlikely]] {
+      park(event, key.order);
+      continue;
+    }
+    free_slot(entry, slot);
+    event.place_ = Event::not_pending;
+    return &event;
   }
-  if (events_.empty()) return false;
-  if (events_.must_sort()) [[unlikely]] {
-    events_.sort_next();
-    look_ahead();
-  }
-  if (events_.peek().at > limit) return false;
-  *key = events_.pop();
-  if (events_.sorted() > small_bucket) {
-    prefetch_slot(events_.ahead(small_bucket));
-    prefetch_event(events_.ahead(small_bucket / 2));
-    prefetch_waiter(events_.ahead(small_bucket / 4));
-  }
-  return true;
 }
 
-[[gnu::always_inline]] inline void Simulation::fire(EventKey key) {
-  const auto slot = static_cast<std::uint32_t>(key.order & slot_mask);
-  Slot& entry = slots_[slot];
-  if (entry.order != key.order) {
-    --stale_;
-    return;
-  }
-  Event& event = entry.event();
-  now_ = Time(Duration(key.at));
-  if (event.group_->frozen_ != 0) [[unlikely]]
-    return park(event, key);
-  free_slot(entry, slot);
-  event.slot_ = Event::no_slot;
+[[gnu::always_inline]] inline void Simulation::fire(Event& event) {
   --live_;
   ++executed_;
-  digest_ = (digest_ ^ static_cast<std::uint64_t>(key.at)) * 0xff51afd7ed558ccdULL;
+  digest_ = (digest_ ^ static_cast<std::uint64_t>(now_.time_since_epoch().count())) *
+            0xff51afd7ed558ccdULL;
   digest_ ^= digest_ >> 32;
   trace_.set_cause(event.cause_);
   event.fire_(event);
@@ -134,9 +150,8 @@ void Simulation::look_ahead() const {
 
 template <bool observed>
 Stop Simulation::run(std::int64_t deadline) {
-  EventKey key;
-  while (next_key(deadline, &key)) {
-    fire(key);
+  while (Event* const event = next_event(deadline)) {
+    fire(*event);
     if constexpr (observed) {
       if (observer_ != nullptr) observer_->on_event();
     }
@@ -156,9 +171,8 @@ Stop Simulation::run_until(Time deadline) {
   return why;
 }
 
-void Simulation::park(Event& event, EventKey key) {
-  const auto slot = static_cast<std::uint32_t>(key.order & slot_mask);
-  event.group_->parked_.push_back({slot, key.order, ++parked_});
+void Simulation::park(Event& event, std::uint64_t order) {
+  event.group_->parked_.push_back({event.place_, order, ++parked_});
 }
 
 // A finished task hands over to the one that awaited it from here, not from its own stack, so that
@@ -174,9 +188,7 @@ void Simulation::after_resume() {
     if (finished_ != nullptr) {
       Process* process = finished_;
       finished_ = nullptr;
-      const bool doomed =
-          std::find(graveyard_.begin(), graveyard_.end(), process) != graveyard_.end();
-      if (!doomed) {
+      if (!process->doomed) {
         running_ = nullptr;
         process->unlink();
         process->destroy();
@@ -196,10 +208,14 @@ void Simulation::bury() {
 }
 
 void Simulation::cancel(Event& event) noexcept {
-  const std::uint32_t slot = event.slot_;
-  free_slot(slots_[slot], slot);
-  event.slot_ = Event::no_slot;
+  const std::uint32_t place = event.place_;
+  event.place_ = Event::not_pending;
   --live_;
+  if ((place & Event::in_ring) != 0) {
+    ring_[place & ring_mask_].event = nullptr;
+    return;
+  }
+  free_slot(slots_[place], place);
   ++stale_;
   if (stale_ > 2 * live_ + stale_max_) compact();
 }
@@ -209,17 +225,14 @@ void Simulation::compact() noexcept {
   events_.compact(
       [this](EventKey key) { return slots_[key.order & slot_mask].order != key.order; });
   stale_ -= before - events_.size();
-  stale_max_ = stale_ + 1024;  // what is left waits in the ring or is parked
+  stale_max_ = stale_ + 1024;  // what is left is parked
 }
 
 void Simulation::requeue(Event& event, Group& group, Time at, std::uint64_t order) {
-  const auto slot = static_cast<std::uint32_t>(order & slot_mask);
-  SIM_ASSERT(free_slot_ == slot, "only the event that has just surfaced can be put back");
-  slots_[take_slot()].set(order, event);
-  event.slot_ = slot & Event::no_slot;
   event.group_ = &group;
   ++live_;
-  events_.push({std::max(at, now_).time_since_epoch().count(), order});
+  events_.push(
+      {std::max(at, now_).time_since_epoch().count(), order | put_into_slot(event, order)});
 }
 
 void Simulation::unpark(std::uint32_t slot, std::uint64_t order) {
@@ -228,8 +241,9 @@ void Simulation::unpark(std::uint32_t slot, std::uint64_t order) {
     --stale_;
     return;
   }
-  entry.order = next_order(slot);
-  enqueue({now_.time_since_epoch().count(), entry.order});
+  Event& event = entry.event();
+  free_slot(entry, slot);
+  enqueue(event, now_);
 }
 
 void Simulation::grow_slots() {
@@ -243,11 +257,12 @@ void Simulation::grow_slots() {
 }
 
 void Simulation::grow_ring() {
-  std::vector<std::uint64_t> bigger(ring_.size() * 2);
-  for (std::size_t i = ring_head_; i != ring_tail_; ++i) {
-    bigger[i & (bigger.size() - 1)] = ring_[i & (ring_.size() - 1)];
-  }
+  std::vector<Due> bigger(ring_.size() * 2);
+  SIM_ASSERT(bigger.size() <= no_slot, "more than 8 million events due at one instant");
+  const std::size_t mask = bigger.size() - 1;
+  for (std::size_t i = ring_head_; i != ring_tail_; ++i) bigger[i & mask] = ring_[i & ring_mask_];
   ring_.swap(bigger);
+  ring_mask_ = mask;
 }
 
 // A bijection of the 40-bit sequence numbers, keyed by the seed: equal times come in an order that

@@ -94,19 +94,16 @@ class Simulation {
   // Scheduling of events; model code uses sleep_for(), Timer and the primitives of sync.hpp.
   void schedule(Event& event, Group& group, Time at) {
     SIM_ASSERT(!event.pending(), "an event can be scheduled once at a time");
-    const std::uint32_t slot = take_slot();
-    const std::uint64_t order = next_order(slot);
-    slots_[slot].set(order, event);
-    event.slot_ = slot & Event::no_slot;
+    SIM_ASSERT(at >= now_, "an event lies in the past");
     event.group_ = &group;
     event.cause_ = trace_.cause();
     ++live_;
-    enqueue({at.time_since_epoch().count(), order});
+    enqueue(event, at);
   }
   void schedule_now(Event& event, Group& group) { schedule(event, group, now_); }
   void cancel(Event& event) noexcept;
-  /// The event's order among equals at a later time, as if it were scheduled now (Timer::rearm).
-  std::uint64_t reserve_order(const Event& event) { return next_order(event.slot_); }
+  /// An order among equals at a later time, as if the event were scheduled now (Timer::arm).
+  std::uint64_t reserve_order() { return next_order(); }
   /// Puts an event that has just surfaced back at (at, order); see Timer.
   void requeue(Event& event, Group& group, Time at, std::uint64_t order);
 
@@ -126,7 +123,13 @@ class Simulation {
       link = reinterpret_cast<std::uintptr_t>(&event);
     }
   };
-  static constexpr std::uint32_t no_slot = Event::no_slot;
+  static constexpr std::uint32_t no_slot = 0xffffffU;
+
+  // What is due now needs no slot: nothing but its own place leads to it.
+  struct Due {
+    Event* event;  // null: cancelled
+    std::uint64_t order;
+  };
 
   std::uint32_t take_slot() {
     if (free_slot_ == no_slot) [[unlikely]]
@@ -141,36 +144,44 @@ class Simulation {
     free_slot_ = slot;
   }
   void grow_slots();
-  std::uint64_t next_order(std::uint32_t slot) {
+  // Leaves the bits of the slot open.
+  std::uint64_t next_order() {
     std::uint64_t sequence = sequence_++;
     if (options_.shuffle_ties) [[unlikely]]
       sequence = shuffled(sequence);
-    return sequence << 24 | slot;
+    return sequence << 24;
   }
   std::uint64_t shuffled(std::uint64_t sequence) const;
-  void enqueue(EventKey key) {
-    SIM_ASSERT(key.at >= now_.time_since_epoch().count(), "an event lies in the past");
-    if (key.at == now_.time_since_epoch().count() && !options_.shuffle_ties) {
-      ring_push(key.order);
+  void enqueue(Event& event, Time at) {
+    const std::uint64_t order = next_order();
+    if (at == now_ && !options_.shuffle_ties) {
+      ring_push(event, order);
     } else {
-      events_.push(key);
+      events_.push({at.time_since_epoch().count(), order | put_into_slot(event, order)});
     }
   }
-  void ring_push(std::uint64_t order) {
-    if (ring_tail_ - ring_head_ == ring_.size()) [[unlikely]]
+  std::uint32_t put_into_slot(Event& event, std::uint64_t order) {
+    const std::uint32_t slot = take_slot();
+    slots_[slot].set(order | slot, event);
+    event.place_ = slot & no_slot;
+    return slot;
+  }
+  void ring_push(Event& event, std::uint64_t order) {
+    if (ring_tail_ - ring_head_ > ring_mask_) [[unlikely]]
       grow_ring();
-    ring_[ring_tail_++ & (ring_.size() - 1)] = order;
+    event.place_ = static_cast<std::uint32_t>(ring_tail_ & no_slot) | Event::in_ring;
+    ring_[ring_tail_++ & ring_mask_] = {&event, order};
   }
   void grow_ring();
-  bool next_key(std::int64_t limit, EventKey* key);
+  Event* next_event(std::int64_t limit);
   void look_ahead() const;
   void prefetch_slot(const EventKey& key) const;
   void prefetch_event(const EventKey& key) const;
   void prefetch_waiter(const EventKey& key) const;
   template <bool observed>
   Stop run(std::int64_t deadline);
-  void fire(EventKey key);
-  void park(Event& event, EventKey key);
+  void fire(Event& event);
+  void park(Event& event, std::uint64_t order);
   void after_resume();
   void bury();
   void compact() noexcept;
@@ -185,7 +196,7 @@ class Simulation {
   std::uint64_t digest_ = 0x9e3779b97f4a7c15ULL;
   std::uint64_t salt_ = 0;
   std::size_t live_ = 0;          // scheduled and not cancelled
-  std::size_t stale_ = 0;         // cancelled keys still in the set or the ring, or parked
+  std::size_t stale_ = 0;         // cancelled keys still in the set, or parked
   std::size_t stale_max_ = 1024;  // so many are worth a search for those in the set
   bool ended_ = false;
   bool stop_requested_ = false;
@@ -196,7 +207,8 @@ class Simulation {
   std::vector<Process*> graveyard_;  // killed while running: destroyed before the next event
 
   EventSet events_;
-  std::vector<std::uint64_t> ring_;  // events due now, in order of insertion
+  std::vector<Due> ring_;  // events due now, in order of insertion
+  std::size_t ring_mask_;  // its size, a power of two, less one
   std::size_t ring_head_ = 0;
   std::size_t ring_tail_ = 0;
   std::vector<Slot, LargeAllocator<Slot>> slots_;

@@ -29,7 +29,7 @@ class Timer : Event {
     const Time due = later(sim.now(), group_.to_virtual(std::max(after, Duration{})));
     if (pending() && due >= queued_at_) {  // let the queued entry surface and move on
       due_ = due;
-      due_order_ = sim.reserve_order(*this);
+      due_order_ = sim.reserve_order();
       moved_ = true;
       return;
     }

@@ -168,10 +168,17 @@ struct Process : Pooled {
   Process* next = nullptr;
   PromiseBase* root = nullptr;
   std::uint32_t number = 0;
-  Wake start;  // its first resumption goes through the event set like every other
+  bool doomed = false;  // killed while running: ends at its next suspension
+  Wake start;           // its first resumption goes through the event set like every other
 
-  void unlink() noexcept;   // from its group
-  void destroy() noexcept;  // the coroutine, then this block
+  void unlink() noexcept {  // from its group
+    (previous != nullptr ? previous->next : group->newest_) = next;
+    if (next != nullptr) next->previous = previous;
+  }
+  void destroy() noexcept {  // the coroutine, then this block
+    root->handle().destroy();
+    delete this;
+  }
 };
 
 /// co_await sleep_for(10s): by the monotonic clock of the process's host.

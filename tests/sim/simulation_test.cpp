@@ -1,7 +1,9 @@
 // A run from outside: how it stops, what it knows of hosts, who is told of changes.
 #include "sim/simulation.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,14 @@ Task<> once(Duration after, int& ticks) {
   co_await sleep_for(after);
   ++ticks;
 }
+
+struct Alarm {
+  Alarm(Group& group, Log& l, std::string n) : timer(*this, group), log(l), name(std::move(n)) {}
+  void rang() { log.push_back(name); }
+  Timer<Alarm, &Alarm::rang> timer;
+  Log& log;
+  std::string name;
+};
 
 }  // namespace
 
@@ -63,6 +73,53 @@ TEST_CASE("run_until says why it has stopped", "[simulation]") {
     CHECK(sim.world().kill(sleeper));
     CHECK(sim.run_for(1s) == Stop::idle);
   }
+}
+
+TEST_CASE("what is due now comes in the order of scheduling, and can be taken back",
+          "[simulation]") {
+  const bool shuffle_ties = GENERATE(false, true);
+  Simulation sim({.seed = 1, .shuffle_ties = shuffle_ties});
+  Host host(sim, "host");
+  Group group(host, "group");
+  Log log;
+  std::deque<Alarm> alarms;
+  Log expected;
+  sim.run_for(1s);
+  for (int i = 0; i < 1000; ++i) {  // more than there is room for at first
+    alarms.emplace_back(group, log, std::to_string(i)).timer.arm(0s);
+    if (i % 3 != 0) expected.push_back(std::to_string(i));
+  }
+  CHECK(sim.events_pending() == 1000);
+  for (std::size_t i = 0; i < 1000; i += 3) alarms[i].timer.disarm();
+  CHECK(sim.events_pending() == 666);
+
+  SECTION("at once") {
+    CHECK(sim.run_for(0s) == Stop::idle);
+  }
+  SECTION("after a freeze, less what was taken back meanwhile") {
+    host.freeze();
+    sim.run_for(1s);
+    CHECK(log.empty());
+    CHECK(sim.events_pending() == 666);
+    alarms[1].timer.disarm();
+    expected.erase(expected.begin());
+    host.thaw();
+    sim.run_for(0s);
+  }
+  SECTION("moved on before it fired") {
+    alarms[1].timer.arm(0s);  // the entry surfaces first, then goes behind the others
+    alarms[2].timer.arm(1s);
+    expected.erase(expected.begin(), expected.begin() + 2);
+    expected.insert(expected.end(), {"1", "2"});
+    CHECK(sim.run_for(1s) == Stop::idle);
+  }
+  CHECK(sim.events_pending() == 0);
+  if (shuffle_ties) {
+    CHECK(log != expected);
+    std::sort(log.begin(), log.end());
+    std::sort(expected.begin(), expected.end());
+  }
+  CHECK(log == expected);
 }
 
 TEST_CASE("hosts are found by their names", "[simulation]") {
