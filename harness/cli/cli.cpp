@@ -338,12 +338,15 @@ int parse_and_run(int argc, const char* const* argv) {
 
   std::vector<std::string> imported;
   CLI::App* import_app = app.add_subcommand(
-      "import", "what aws describe-… printed, Kubernetes manifests, or a runbook, as a skeleton");
+      "import",
+      "what aws describe-… printed, Kubernetes manifests, a runbook or an experiment of Chaos "
+      "Toolkit, as a skeleton");
   import_app
       ->add_option("FILE", imported,
                    "JSON of describe-db-clusters, -instances, -events, describe-blue-green-"
                    "deployments; or YAML of Deployments and Services with JSON of elbv2 "
-                   "describe-target-groups and -attributes; or one .md file")
+                   "describe-target-groups and -attributes; or one .md file; or one experiment "
+                   "(.json, .yaml)")
       ->required();
   import_app->footer(
       "Examples:\n"
@@ -352,7 +355,8 @@ int parse_and_run(int argc, const char* const* argv) {
       "  predrill import clusters.json instances.json\n"
       "  predrill import failover-runbook.md > failover.json\n"
       "  aws elbv2 describe-target-groups --names tg-payments --output json > target-groups.json\n"
-      "  predrill import deployment.yaml service.yaml target-groups.json > system.json\n");
+      "  predrill import deployment.yaml service.yaml target-groups.json > system.json\n"
+      "  predrill import experiment.json > drill.json\n");
   import_app->callback([&] { status = command_import(imported); });
 
   std::string what;

@@ -9,6 +9,7 @@
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/kinds/gateway_import.hpp"
+#include "harness/load/chaos_experiment.hpp"
 #include "harness/runbook/markdown_import.hpp"
 
 namespace predrill::harness {
@@ -50,6 +51,14 @@ int import_service(const std::vector<std::string>& files) {
   return exit_met;
 }
 
+// The scenario that an experiment of Chaos Toolkit describes, and what has to be filled in.
+int import_experiment(const Document& experiment, Diagnostics& diagnostics) {
+  const auto scenario = scenario_of_experiment(experiment, ChaosUse::skeleton, diagnostics);
+  if (!report(diagnostics) || !scenario) return exit_usage;
+  std::fputs((json_of(scenario->root(), 2) + "\n").c_str(), stdout);
+  return exit_met;
+}
+
 }  // namespace
 
 int command_import(const std::vector<std::string>& files) {
@@ -63,7 +72,11 @@ int command_import(const std::vector<std::string>& files) {
   Diagnostics diagnostics;
   AwsImport import;
   for (const std::string& file : files) {
-    const auto document = load_document(file, diagnostics, Format::json);
+    const auto format = format_of(first) == Format::yaml ? Format::yaml : Format::json;
+    const auto document = load_document(file, diagnostics, format);
+    if (document && files.size() == 1 && is_chaos_experiment(*document)) {
+      return import_experiment(*document, diagnostics);
+    }
     if (document) import_aws(*document, import, diagnostics);
   }
   if (!report(diagnostics)) return exit_usage;

@@ -7,6 +7,7 @@
 
 #include "harness/input/document.hpp"
 #include "harness/input/source_text.hpp"
+#include "harness/load/chaos_experiment.hpp"
 
 namespace predrill::harness {
 
@@ -92,7 +93,7 @@ std::map<Place, const InputValue*> by_place(const std::vector<InputValue>& value
 std::vector<InputValue> input_values(const fs::path& scenario, Diagnostics& diagnostics) {
   std::vector<InputValue> values;
   Flattening flattening(values);
-  const auto document = load_document(scenario, diagnostics, Format::json);
+  const auto document = load_scenario_document(scenario, diagnostics);
   if (!document) return values;
   flattening.add(*document);
   const Node* named = document->root().find("system");

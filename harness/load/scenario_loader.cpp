@@ -4,6 +4,7 @@
 #include "harness/input/nearest.hpp"
 #include "harness/input/reader.hpp"
 #include "harness/kinds/scenario_parts.hpp"
+#include "harness/load/chaos_experiment.hpp"
 #include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
 #include "harness/load/read_distribution.hpp"
@@ -402,7 +403,7 @@ std::vector<std::string> own_settings(const Document& document, Diagnostics& dia
 Loaded<ScenarioSpec> load_scenario(const std::filesystem::path& path,
                                    std::span<const std::string> settings,
                                    Diagnostics& diagnostics) {
-  auto document = load_document(path, diagnostics, Format::json);
+  auto document = load_scenario_document(path, diagnostics);
   if (!document) return std::nullopt;
   ScenarioSpec spec;
   spec.name = path.stem().string();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/load/chaos_experiment.hpp"
 #include "harness/load/haproxy_cfg.hpp"
 #include "harness/load/kubernetes_manifests.hpp"
 #include "harness/load/load.hpp"
@@ -134,7 +135,7 @@ void validate_file(const std::filesystem::path& path, Diagnostics& diagnostics) 
       load_recovery(path, {}, diagnostics);
     } else if (is_calibration_file(path)) {
       check_calibration(path, diagnostics);
-    } else if (is_scenario(*document)) {
+    } else if (is_scenario(*document) || is_chaos_experiment(*document)) {
       load_scenario(path, {}, diagnostics);
     } else {
       load_system(path, diagnostics);
@@ -143,6 +144,10 @@ void validate_file(const std::filesystem::path& path, Diagnostics& diagnostics) 
   }
   const auto document = load_document(path, diagnostics);
   if (!document) return;
+  if (is_chaos_experiment(*document)) {
+    load_scenario(path, {}, diagnostics);
+    return;
+  }
   LoadContext context(diagnostics);
   context.system_place = {document->root().place.file, 0, 0};
   switch (document->format) {

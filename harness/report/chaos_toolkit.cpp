@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "harness/load/chaos_experiment.hpp"
 #include "harness/load/fault_forms.hpp"
 
 namespace predrill::harness {
@@ -33,7 +34,11 @@ Json probe_of(const Judgement& judgement) {
   return probe;
 }
 
+// The experiment that was read, or one that says what the scenario says.
 Json experiment_of(const ScenarioSpec& scenario, std::span<const Judgement> judgements) {
+  Diagnostics ignored;  // the scenario has been read from it
+  const auto source = load_document(scenario.file, ignored);
+  if (source && is_chaos_experiment(*source)) return Json::parse(json_of(source->root()));
   Json experiment;
   experiment["version"] = "1.0.0";
   experiment["title"] = scenario.title.empty() ? scenario.name : scenario.title;
@@ -52,6 +57,13 @@ Json experiment_of(const ScenarioSpec& scenario, std::span<const Judgement> judg
   }
   experiment["rollbacks"] = Json::array();
   return experiment;
+}
+
+// Seconds of a pause before or after an activity.
+double pause_of(const Json& activity, const char* when) {
+  const Json pauses = activity.value("pauses", Json::object());
+  const auto found = pauses.find(when);
+  return found != pauses.end() && found->is_number() ? found->get<double>() : 0;
 }
 
 }  // namespace
@@ -100,16 +112,24 @@ std::string chaos_journal(const ScenarioSpec& scenario, const RunOutcome& outcom
     probe["tolerance_met"] = judgement.verdict == Verdict::met;
     after["probes"].push_back(std::move(probe));
   }
-  Json activities = Json::array();
-  for (const Json& action : experiment["method"]) {
-    Json one;
-    one["activity"] = action;
-    one["output"] = ran ? Json(run.new_primary) : Json();
-    one["status"] = ran ? "succeeded" : "failed";
-    one["start"] = one["end"] = at(fault);
-    one["duration"] = 0.0;
-    if (!ran) one["exception"] = {outcome.problem};
-    activities.push_back(std::move(one));
+  Json activities = Json::array();  // of the simulated actions: its probes are predrill's own
+  sim::Duration when = fault;
+  for (const Json& action : experiment.at("method")) {
+    const auto pause = [&](const char* key) {
+      return sim::Duration(static_cast<std::int64_t>(pause_of(action, key) * 1e9));
+    };
+    if (!activities.empty()) when += pause("before");
+    if (action.value("type", "") == "action") {
+      Json one;
+      one["activity"] = action;
+      one["output"] = ran ? Json(run.new_primary) : Json();
+      one["status"] = ran ? "succeeded" : "failed";
+      one["start"] = one["end"] = at(when);
+      one["duration"] = 0.0;
+      if (!ran) one["exception"] = {outcome.problem};
+      activities.push_back(std::move(one));
+    }
+    if (!activities.empty()) when += pause("after");
   }
   Json journal;
   journal["chaoslib-version"] = "1.0.0";

@@ -12,8 +12,9 @@
 
 namespace predrill::harness {
 
-/// `epoch`: the simulated time 0 in Unix seconds. The experiment in it names the faults as actions
-/// and the objectives as probes; "deviated" says that an objective was missed.
+/// `epoch`: the simulated time 0 in Unix seconds. The experiment in it is the one that the scenario
+/// was read from; else it names the faults as actions and the objectives as probes. "deviated" says
+/// that an objective was missed.
 std::string chaos_journal(const ScenarioSpec& scenario, const RunOutcome& outcome,
                           std::span<const Judgement> judgements, Verdict verdict,
                           std::int64_t epoch, const std::string& version);
