@@ -12,9 +12,11 @@ std::string number(std::int64_t value) {
   return std::to_string(value);
 }
 
+constexpr Duration record_length = std::chrono::milliseconds(10);
+
 // Nanoseconds as microseconds, the unit of the format: "12.345".
-std::string microseconds(Time at) {
-  const std::int64_t ns = at.time_since_epoch().count();
+std::string microseconds(Duration time) {
+  const std::int64_t ns = time.count();
   std::string fraction = std::to_string(ns % 1000);
   fraction.insert(0, 3 - fraction.size(), '0');
   return std::to_string(ns / 1000) + "." + fraction;
@@ -84,6 +86,11 @@ PerfettoTrace::PerfettoTrace(std::ostream& out) : out_(out) {
 }
 
 PerfettoTrace::~PerfettoTrace() {
+  // Not by entity: their numbers say which name was used first.
+  std::sort(tracks_.begin(), tracks_.end(),
+            [](const Track& a, const Track& b) { return a.number < b.number; });
+  for (Track& track : tracks_) finish_waiting(track, record_length);
+  for (const std::string& arrow : arrows_) write(arrow);
   out_ << "\n]}\n";
 }
 
@@ -101,8 +108,8 @@ std::string PerfettoTrace::head(std::string_view name, std::string_view phase,
                                 const Place& place) const {
   const Track& track = tracks_[static_cast<std::uint32_t>(place.entity)];
   return R"({"name":)" + json_quoted(name) + R"(,"ph":)" + json_quoted(phase) + R"(,"ts":)" +
-         microseconds(place.at) + R"(,"pid":)" + number(track.component) + R"(,"tid":)" +
-         number(track.number);
+         microseconds(place.at.time_since_epoch()) + R"(,"pid":)" + number(track.component) +
+         R"(,"tid":)" + number(track.number);
 }
 
 PerfettoTrace::Track& PerfettoTrace::track_of(const Trace& trace, EntityId entity) {
@@ -140,19 +147,32 @@ void PerfettoTrace::begin_and_end(const Record& record, Track& track) {
   }
 }
 
+// Records of one instant lie inside each other: equal slices have no order that readers agree on.
+void PerfettoTrace::finish_waiting(Track& track, Duration length) {
+  length = std::min(length, record_length);
+  for (const std::string& slice : track.waiting) {
+    write(slice + R"(,"dur":)" + microseconds(length) + "}");
+    length = std::max(length - Duration(1), Duration(1));
+  }
+  track.waiting.clear();
+}
+
 void PerfettoTrace::on_record(const Trace& trace, const Record& record) {
   Track& track = track_of(trace, record.entity);
+  if (record.at > track.since) finish_waiting(track, record.at - track.since);
+  track.since = record.at;
   begin_and_end(record, track);
   if (places_.empty()) first_id_ = record.id;
   places_.push_back({record.at, record.entity});
-  write(head(record.kind->name, "i", places_.back()) + R"(,"s":"t","args":{"text":)" +
-        json_quoted(trace.describe(record)) + R"(,"values":)" + values_of(trace, record) + "}}");
+  track.waiting.push_back(head(record.kind->name, "X", places_.back()) + R"(,"args":{"text":)" +
+                          json_quoted(trace.describe(record)) + R"(,"values":)" +
+                          values_of(trace, record) + "}");
   if (record.cause < first_id_ || record.cause == 0) return;
   const Place& from = places_[record.cause - first_id_];
   if (from.entity == record.entity) return;
   const std::string id = R"(,"cat":"cause","id":)" + number(record.id);
-  write(head("cause", "s", from) + id + "}");
-  write(head("cause", "f", places_.back()) + id + R"(,"bp":"e"})");
+  arrows_.push_back(head("cause", "s", from) + id + "}");
+  arrows_.push_back(head("cause", "f", places_.back()) + id + R"(,"bp":"e"})");
 }
 
 }  // namespace predrill::sim

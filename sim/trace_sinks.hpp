@@ -50,8 +50,10 @@ class JsonLines : public TraceSink {
 };
 
 /// The JSON trace format of Chrome, which Perfetto reads: an entity is a track ("pg-0/patroni" is
-/// the track patroni of the component pg-0), a record is an instant on it, an arrow leads to it
-/// from its cause on another track. Two kinds can be declared to begin and to end a slice.
+/// the track patroni of the component pg-0), a record is a slice of 10 ms on it, or up to the next
+/// record of the track; an arrow leads to it from its cause on another track. Perfetto takes arrows
+/// between slices alone: at an instant they are import errors (its flow_tracker.cc). Two kinds can
+/// be declared to begin and to end a longer slice.
 class PerfettoTrace : public TraceSink {
  public:
   explicit PerfettoTrace(std::ostream& out);
@@ -75,6 +77,8 @@ class PerfettoTrace : public TraceSink {
     std::uint32_t number = 0;       // from 1, in order of their first records
     std::uint32_t component = 0;    // from 1; 0: not yet announced
     std::vector<std::size_t> open;  // slices under way
+    Time since{};                   // of the records whose length is not known yet
+    std::vector<std::string> waiting;
   };
   struct Place {
     Time at;
@@ -82,6 +86,7 @@ class PerfettoTrace : public TraceSink {
   };
   Track& track_of(const Trace& trace, EntityId entity);
   void begin_and_end(const Record& record, Track& track);
+  void finish_waiting(Track& track, Duration length);
   std::string head(std::string_view name, std::string_view phase, const Place& place) const;
   void write(const std::string& object);
 
@@ -93,6 +98,7 @@ class PerfettoTrace : public TraceSink {
   std::vector<Place> places_;                        // by record, from the first one seen
   std::uint32_t first_id_ = 0;
   std::uint32_t tracks_in_use_ = 0;
+  std::vector<std::string> arrows_;  // a reader wants them after their slices
 };
 
 /// `text` as a JSON string, with its quotation marks.

@@ -92,7 +92,7 @@ TEST_CASE("text is quoted for JSON", "[trace]") {
   CHECK(nlohmann::json::parse(json_quoted(odd)) == odd);
 }
 
-TEST_CASE("a Perfetto trace has tracks, instants, arrows and slices", "[trace]") {
+TEST_CASE("a Perfetto trace has tracks, records, arrows and slices", "[trace]") {
   Trace trace;
   std::ostringstream out;
   {
@@ -121,10 +121,11 @@ TEST_CASE("a Perfetto trace has tracks, instants, arrows and slices", "[trace]")
   CHECK(threads[0]["pid"] == threads[2]["pid"]);
   CHECK(threads[0]["tid"] != threads[2]["tid"]);
 
-  CHECK(with("i", "").size() == 4);
-  const auto instants = with("i", "test.noticed");
-  REQUIRE(instants.size() == 1);
-  CHECK(instants[0]["ts"] == 2'000'000.001);  // µs
+  CHECK(with("X", "").size() == 4);
+  const auto records = with("X", "test.noticed");
+  REQUIRE(records.size() == 1);
+  CHECK(records[0]["ts"] == 2'000'000.001);  // µs
+  CHECK(records[0]["dur"] == 10'000);
   // One arrow, from the cause to what it caused; the last record has a cause on another track too.
   const auto tails = with("s", "");
   const auto heads = with("f", "");
@@ -140,6 +141,27 @@ TEST_CASE("a Perfetto trace has tracks, instants, arrows and slices", "[trace]")
   REQUIRE(with("e", "outage").size() == 1);
   CHECK(with("b", "outage")[0]["ts"] == 1e6);
   CHECK(with("e", "outage")[0]["ts"] == 3.5e6);
+}
+
+TEST_CASE("a record's slice ends before the next one of its track", "[trace]") {
+  using namespace std::chrono_literals;
+  std::ostringstream out;
+  {
+    Trace trace;
+    PerfettoTrace sink(out);
+    trace.attach(sink);
+    const EntityId db = trace.entity("db");
+    for (const auto at : {1s + 0ns, 1s + 0ns, 1s + 4000ns, 2s + 0ns}) {
+      trace.emit(Time{at}, db, went_down);
+    }
+    trace.detach(sink);
+  }
+  const auto document = nlohmann::json::parse(out.str());
+  std::vector<double> lengths;
+  for (const auto& event : document["traceEvents"]) {
+    if (event["ph"] == "X") lengths.push_back(event["dur"]);
+  }
+  CHECK(lengths == std::vector<double>{4, 3.999, 10'000, 10'000});
 }
 
 TEST_CASE("the order in which names are first used is nobody's business", "[trace]") {
