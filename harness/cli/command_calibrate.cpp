@@ -2,6 +2,7 @@
 #include <string>
 
 #include "harness/cli/cli.hpp"
+#include "harness/cli/measured_drills.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/output_files.hpp"
 #include "harness/cli/terminal.hpp"
@@ -10,20 +11,11 @@
 namespace predrill::harness {
 
 int command_calibrate(const CompareCommand& command) {
-  std::vector<std::string> problems;
-  const auto records = live::read_records(command.files, problems);
-  for (const std::string& problem : problems) {
-    std::fprintf(stderr, "predrill: %s\n", problem.c_str());
-  }
-  if (!problems.empty()) return exit_usage;
-  live::CompareOptions options;
-  options.seed = command.common.seed;
-  options.jobs = command.common.jobs;
-  if (command.common.runs != 0) options.runs = command.common.runs;
-  options.settings = command.common.settings;
-  options.stop = &interrupted();
-  const live::Calibration calibration = calibrate(records, options);
-  const std::string json = calibration_json(calibration, records, command.files);
+  const auto records = read_drills(command);
+  if (!records) return exit_usage;
+  const live::CompareOptions options = compare_options(command);
+  const live::Calibration calibration = calibrate(*records, options);
+  const std::string json = calibration_json(calibration, *records, command.files);
   if (!command.out.empty() && !interrupted()) {
     OutputFiles files;
     files.add(command.out, json);

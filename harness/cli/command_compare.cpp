@@ -3,26 +3,38 @@
 #include <string>
 
 #include "harness/cli/cli.hpp"
+#include "harness/cli/measured_drills.hpp"
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/live/compare.hpp"
 
 namespace predrill::harness {
 
-int command_compare(const CompareCommand& command) {
+std::optional<std::vector<live::DrillRecord>> read_drills(const CompareCommand& command) {
   std::vector<std::string> problems;
-  const auto records = live::read_records(command.files, problems);
+  auto records = live::read_records(command.files, problems);
   for (const std::string& problem : problems) {
     std::fprintf(stderr, "predrill: %s\n", problem.c_str());
   }
-  if (!problems.empty()) return exit_usage;
+  if (!problems.empty()) return std::nullopt;
+  return records;
+}
+
+live::CompareOptions compare_options(const CompareCommand& command) {
   live::CompareOptions options;
   options.seed = command.common.seed;
   options.jobs = command.common.jobs;
   if (command.common.runs != 0) options.runs = command.common.runs;
   options.settings = command.common.settings;
   options.stop = &interrupted();
-  const std::vector<live::Cell> cells = compare(records, options);
+  return options;
+}
+
+int command_compare(const CompareCommand& command) {
+  const auto records = read_drills(command);
+  if (!records) return exit_usage;
+  const live::CompareOptions options = compare_options(command);
+  const std::vector<live::Cell> cells = compare(*records, options);
   const std::string text = command.common.json()
                                ? compare_json(cells)
                                : compare_text(cells, style_of_output(), command.stages);

@@ -37,12 +37,6 @@ void print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
 }
 
-// A part of the report with its title; nothing if the part is empty.
-void section(const std::string& title, const std::string& body, const TextStyle& style) {
-  if (body.empty()) return;
-  print("\n" + coloured(title, Colour::bold, style) + "\n" + body);
-}
-
 std::string heading(const ScenarioSpec& scenario, const CommonOptions& options, std::size_t runs) {
   std::string text = scenario.title.empty() ? scenario.name : scenario.title;
   text += "\n" + scenario.file + ", seed " + std::to_string(options.seed);
@@ -180,16 +174,16 @@ int print_single(const ScenarioSpec& scenario, const RunCommand& command, const 
   }
   if (!outcome.problem.empty()) return exit_undecided;
   print(heading(scenario, command.common, 1));
-  section("Timeline (since the fault)", timeline_text(outcome.timeline, style), style);
-  section("Outages", outages_text(run, style), style);
-  section("Stages of the RTO, path " + scenario.path, stages_text(run, scenario.path, style),
-          style);
-  section("Data", rpo_text(run, style), style);
-  section("Measures", values_text(run, style), style);
-  section("Errors", errors_text(run, style), style);
-  section("PgBouncer", pool_text(run, style), style);
-  section("Safety", violations_text(run, style), style);
-  section("Verdict", verdict_text(judgements, verdict, style), style);
+  print_section("Timeline (since the fault)", timeline_text(outcome.timeline, style), style);
+  print_section("Outages", outages_text(run, style), style);
+  print_section("Stages of the RTO, path " + scenario.path, stages_text(run, scenario.path, style),
+                style);
+  print_section("Data", rpo_text(run, style), style);
+  print_section("Measures", values_text(run, style), style);
+  print_section("Errors", errors_text(run, style), style);
+  print_section("PgBouncer", pool_text(run, style), style);
+  print_section("Safety", violations_text(run, style), style);
+  print_section("Verdict", verdict_text(judgements, verdict, style), style);
   char fingerprint[64];
   std::snprintf(fingerprint, sizeof fingerprint, "\nfingerprint %016llx, %llu events\n",
                 static_cast<unsigned long long>(run.fingerprint),
@@ -263,24 +257,26 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
     return status();
   }
   print(heading(scenario, command.common, runs));
-  section("What became of the leader key", mechanism_text(result), style);
-  section("Distribution over " + std::to_string(result.all.runs()) + " runs",
-          distribution_text(result.all, style), style);
+  print_section("What became of the leader key", mechanism_text(result), style);
+  print_section("Distribution over " + std::to_string(result.all.runs()) + " runs",
+                distribution_text(result.all, style), style);
   if (!scenario.observed.empty()) {
     const Summary* like = like_the_record(scenario, result);
-    section(like == nullptr            ? "Log against simulation"
-            : like == &result.released ? "Log against simulation, in the runs that released the key"
-                                       : "Log against simulation, in the runs whose key expired",
-            observed_text(scenario.observed, like == nullptr ? result.all : *like, style), style);
-    section("Figures of the log against simulation",
-            figures_text(scenario.observed, like == nullptr ? result.all : *like, style), style);
+    print_section(
+        like == nullptr            ? "Log against simulation"
+        : like == &result.released ? "Log against simulation, in the runs that released the key"
+                                   : "Log against simulation, in the runs whose key expired",
+        observed_text(scenario.observed, like == nullptr ? result.all : *like, style), style);
+    print_section("Figures of the log against simulation",
+                  figures_text(scenario.observed, like == nullptr ? result.all : *like, style),
+                  style);
     std::string remarks;
     for (const std::string& remark : scenario.remarks) {
       for (std::string& line : wrap("- " + remark, style.width - 2)) remarks += "  " + line + "\n";
     }
-    section("What else contradicts itself in the log", remarks, style);
+    print_section("What else contradicts itself in the log", remarks, style);
   }
-  section("Verdict", verdict_text(judgements, verdict, style), style);
+  print_section("Verdict", verdict_text(judgements, verdict, style), style);
   if (!result.ended.empty())
     print("\nEnded after " + grouped(result.all.runs()) + " runs: " + result.ended + "\n");
   char fingerprint[64];

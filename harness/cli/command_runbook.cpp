@@ -31,11 +31,6 @@ void print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
 }
 
-void section(const std::string& title, const std::string& body, const TextStyle& style) {
-  if (body.empty()) return;
-  print("\n" + coloured(title, Colour::bold, style) + "\n" + body);
-}
-
 // Met: every run came to the end of the runbook, no wait ended too early, nothing was lost.
 struct RunbookVerdict {
   std::size_t runs = 0, stopped = 0, raced = 0, lossy = 0;
@@ -88,18 +83,20 @@ void print_report(const RunbookSpec& spec, const RunCommand& command,
   print(spec.title + "\n" + spec.file + ", seed " + std::to_string(command.common.seed));
   if (runs.size() > 1) print(" to " + std::to_string(command.common.seed + runs.size() - 1));
   print("\n");
-  if (runs.size() == 1) section("Timeline", timeline_text(runs.front().timeline, style), style);
-  section("Steps", steps_text(spec, runs, style), style);
+  if (runs.size() == 1)
+    print_section("Timeline", timeline_text(runs.front().timeline, style), style);
+  print_section("Steps", steps_text(spec, runs, style), style);
   if (runs.size() > 1) {
-    section("Log against simulation", rows_text(spec, compare_rows(spec, runs), style), style);
+    print_section("Log against simulation", rows_text(spec, compare_rows(spec, runs), style),
+                  style);
     if (!spec.calibration.empty()) print(paragraph("calibration: " + spec.calibration, style));
   }
-  section("RTO by observer", observers_text(spec, runs, style), style);
-  section("Waits", races_text(runs, style), style);
+  print_section("RTO by observer", observers_text(spec, runs, style), style);
+  print_section("Waits", races_text(runs, style), style);
   std::string remarks;
   for (const std::string& remark : spec.remarks) remarks += paragraph("- " + remark, style);
-  section("What the log says otherwise", remarks, style);
-  section("Verdict: " + std::string(to_text(verdict.verdict())), verdict.text(), style);
+  print_section("What the log says otherwise", remarks, style);
+  print_section("Verdict: " + std::string(to_text(verdict.verdict())), verdict.text(), style);
 }
 
 // The records of the first seed for Perfetto.

@@ -24,6 +24,11 @@ TextStyle style_of_output() {
   return style;
 }
 
+void print_section(const std::string& title, const std::string& body, const TextStyle& style) {
+  if (body.empty()) return;
+  std::fputs(("\n" + coloured(title, Colour::bold, style) + "\n" + body).c_str(), stdout);
+}
+
 bool report(const Diagnostics& diagnostics) {
   const std::string text = diagnostics.text();
   if (!text.empty()) std::fputs(text.c_str(), stderr);

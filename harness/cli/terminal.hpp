@@ -12,6 +12,9 @@ namespace predrill::harness {
 /// Width of the terminal (140 in a pipe), colour only on a terminal and without NO_COLOR.
 TextStyle style_of_output();
 
+/// A part of a report on standard output, with its title; nothing if the part is empty.
+void print_section(const std::string& title, const std::string& body, const TextStyle& style);
+
 /// Prints what was found on standard error. True if the input can be used.
 bool report(const Diagnostics& diagnostics);
 

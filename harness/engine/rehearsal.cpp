@@ -94,6 +94,9 @@ std::string value_of(const SystemSpec& system, std::string_view path) {
   if (path == "patroni.ttl") return sim::to_text(system.patroni.ttl);
   if (path == "patroni.loop_wait") return sim::to_text(system.patroni.loop_wait);
   if (path == "patroni.retry_timeout") return sim::to_text(system.patroni.retry_timeout);
+  if (path == "postgresql.wal_sender_timeout") {
+    return sim::to_text(system.postgres.wal_sender_timeout);
+  }
   if (!system.pooler) return "";
   const models::PgbouncerConfig& pooler = system.pooler->config;
   if (path == "pgbouncer.server_connect_timeout") {
@@ -103,8 +106,17 @@ std::string value_of(const SystemSpec& system, std::string_view path) {
   return "";
 }
 
+// A dead standby is given up when its member key expires or its walsender ends (ha.py
+// process_sync_replication); the record of a pod on Kubernetes has no lease.
+std::string_view end_of_standby(const SystemSpec& system) {
+  const Duration timeout = system.postgres.wal_sender_timeout;  // 0: off
+  const bool leases = system.dcs.kind == DcsSpec::Kind::etcd;
+  const bool walsender = timeout > 0s && (!leases || timeout < system.patroni.ttl);
+  return walsender ? "postgresql.wal_sender_timeout" : leases ? "patroni.ttl" : "";
+}
+
 // What decides how long a stage takes when this fault has struck (reference sections 1, 4).
-std::string_view setting_of(Stage stage, FaultKind kind, bool released) {
+std::string_view setting_of(Stage stage, FaultKind kind, bool released, const SystemSpec& system) {
   switch (stage) {
     case Stage::detection:
       switch (kind) {
@@ -114,7 +126,7 @@ std::string_view setting_of(Stage stage, FaultKind kind, bool released) {
         case FaultKind::dcs_quorum_loss:
           return "patroni.retry_timeout";
         case FaultKind::standby_loss:
-          return "patroni.ttl";
+          return end_of_standby(system);
         case FaultKind::switchover:
         case FaultKind::patroni_stop:
           return "";
@@ -209,7 +221,8 @@ std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary)
   if (!stage || scenario.faults.empty()) return "";
   const auto released = summary.key_released();
   const bool mostly_released = 2 * released.successes() > released.trials();
-  const std::string path(setting_of(*stage, scenario.faults.front().kind, mostly_released));
+  const std::string path(
+      setting_of(*stage, scenario.faults.front().kind, mostly_released, scenario.system));
   if (path.empty()) return std::string(fixed_reason(*stage, scenario.faults.front().kind));
   std::string text = path.substr(path.find('.') + 1) + " " + value_of(scenario.system, path);
   const auto origin = scenario.system.origins.find(path);

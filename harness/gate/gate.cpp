@@ -190,9 +190,9 @@ std::string how_text(const GateFinding& finding) {
   const std::string runs = grouped(static_cast<std::int64_t>(finding.arm.runs.size()));
   switch (finding.how) {
     case GateFinding::How::first_seeds:
-      return "no file has changed, and the first " + runs + " seeds give the same fingerprint";
+      return "unchanged: same fingerprint of " + runs + " seeds";
     case GateFinding::How::all_seeds:
-      return "all " + runs + " seeds give the same fingerprint";
+      return "same fingerprint of all " + runs + " seeds";
     case GateFinding::How::statistics:
       return runs + " runs were compared";
   }

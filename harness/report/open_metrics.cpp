@@ -81,142 +81,290 @@ class Writer {
   std::string text_;
 };
 
-}  // namespace
+using Change = MetricsRecorder::Change;
+using Series = MetricsRecorder::Series;
+using Recorded = MetricsRecorder::Recorded;
 
-void MetricsRecorder::change(Series& series, const std::string& member, sim::Time at,
-                             std::int64_t value) {
-  series[member].push_back({at - sim::Time{}, value});
+void change(Series& series, const std::string& name, sim::Time at, std::int64_t value) {
+  series[name].push_back({at - sim::Time{}, value});
 }
+
+void record_postgres(const std::string& member, std::string_view kind, const sim::Record& record,
+                     Recorded& recorded) {
+  for (const PostgresKind& state : postgres_states) {
+    if (state.kind != kind) continue;
+    change(recorded.running, member, record.at, state.running);
+    if (state.replica >= 0) change(recorded.replica, member, record.at, state.replica);
+  }
+  if (kind == "postgres.promotion_finished") {
+    change(recorded.timeline, member, record.at, record.values[0]);
+    change(recorded.streaming, member, record.at, 0);
+  } else if (kind == "postgres.walreceiver_started") {
+    change(recorded.timeline, member, record.at, record.values[2]);
+    change(recorded.streaming, member, record.at, 1);
+  } else if (kind == "postgres.walreceiver_ended" || kind == "postgres.walreceiver_timeout") {
+    change(recorded.streaming, member, record.at, 0);
+  } else if (kind == "postgres.sync_names") {
+    recorded.sync.push_back(
+        {record.at - sim::Time{}, record.values[0] == 0 ? 0 : record.values[1]});
+  }
+}
+
+void record_patroni(const std::string& member, std::string_view kind, sim::Time at,
+                    Recorded& recorded) {
+  if (kind == "patroni.started") change(recorded.patroni, member, at, 1);
+  if (kind == "patroni.killed" || kind == "patroni.exited") {
+    change(recorded.patroni, member, at, 0);
+  }
+  if (kind == "patroni.dcs_error") change(recorded.without_dcs, member, at, 1);
+  if (kind == "patroni.failsafe") change(recorded.failsafe, member, at, 1);
+  if (kind == "patroni.dcs_back" || kind == "patroni.started") {
+    change(recorded.without_dcs, member, at, 0);
+    change(recorded.failsafe, member, at, 0);
+  }
+}
+
+std::optional<Change> last_change(const std::vector<Change>& changes, Duration at) {
+  std::optional<Change> found;
+  for (const Change& one : changes) {
+    if (one.at <= at) found = one;
+  }
+  return found;
+}
+
+std::optional<std::int64_t> last(const std::vector<Change>& changes, Duration at) {
+  const auto found = last_change(changes, at);
+  return found ? std::optional(found->value) : std::nullopt;
+}
+
+std::optional<std::int64_t> of(const Series& series, const std::string& name, Duration at) {
+  const auto found = series.find(name);
+  return found == series.end() ? std::nullopt : last(found->second, at);
+}
+
+using Sampled = std::optional<std::string>;
+
+Sampled flag(bool value) {
+  return value ? "1" : "0";
+}
+
+// What the exporters of one member answer.
+class Member {
+ public:
+  Member(const Recorded& recorded, const std::string& name, std::size_t index, std::int64_t epoch)
+      : recorded_(recorded), name_(name), index_(index), epoch_(epoch) {}
+
+  bool running(Duration at) const { return of(recorded_.running, name_, at) == 1; }
+  bool in_recovery(Duration at) const { return of(recorded_.replica, name_, at) == 1; }
+  bool has_patroni(Duration at) const { return of(recorded_.patroni, name_, at) == 1; }
+  bool unlocked(Duration at) const { return last(recorded_.unlocked, at).value_or(1) == 1; }
+  bool failsafe(Duration at) const { return of(recorded_.failsafe, name_, at) == 1; }
+  bool streaming(Duration at) const {
+    return running(at) && in_recovery(at) && of(recorded_.streaming, name_, at) == 1;
+  }
+  bool synchronous(Duration at) const {
+    const auto members = static_cast<std::uint64_t>(last(recorded_.sync, at).value_or(0));
+    return running(at) && in_recovery(at) && (members >> index_ & 1U) != 0;
+  }
+  // 0 where PostgreSQL does not run.
+  std::int64_t timeline(Duration at) const {
+    return running(at) ? of(recorded_.timeline, name_, at).value_or(1) : 0;
+  }
+  // In Unix seconds, at most a cycle too late.
+  std::int64_t dcs_last_seen(Duration at) const {
+    const auto found = recorded_.without_dcs.find(name_);
+    const auto change =
+        found == recorded_.without_dcs.end() ? std::nullopt : last_change(found->second, at);
+    const Duration seen = change && change->value == 1 ? change->at : at;
+    return epoch_ + seen / std::chrono::seconds(1);
+  }
+
+ private:
+  const Recorded& recorded_;
+  const std::string& name_;
+  std::size_t index_;
+  std::int64_t epoch_;
+};
+
+struct MemberGauge {
+  std::string_view name, help;
+  bool of_patroni;  // else of postgres_exporter
+  Sampled (*value)(const Member& member, Duration at);
+};
+
+// Names and help of patroni/api.py do_GET_metrics (3.3) and postgres_exporter 0.15.
+constexpr std::array<MemberGauge, 13> member_gauges = {{
+    {"patroni_postgres_running", "Value is 1 if Postgres is running, 0 otherwise.", true,
+     [](const Member& m, Duration at) { return flag(m.running(at)); }},
+    {"patroni_primary", "Value is 1 if this node is the leader, 0 otherwise.", true,
+     [](const Member& m, Duration at) { return flag(m.running(at) && !m.in_recovery(at)); }},
+    {"patroni_replica", "Value is 1 if this node is a replica, 0 otherwise.", true,
+     [](const Member& m, Duration at) { return flag(m.running(at) && m.in_recovery(at)); }},
+    {"patroni_sync_standby", "Value is 1 if this node is a sync standby replica, 0 otherwise.",
+     true, [](const Member& m, Duration at) { return flag(m.synchronous(at)); }},
+    {"patroni_postgres_streaming", "Value is 1 if Postgres is streaming, 0 otherwise.", true,
+     [](const Member& m, Duration at) { return flag(m.streaming(at)); }},
+    {"patroni_postgres_timeline", "Postgres timeline of this node (if running), 0 otherwise.", true,
+     [](const Member& m, Duration at) { return Sampled(std::to_string(m.timeline(at))); }},
+    {"patroni_cluster_unlocked", "Value is 1 if the cluster is unlocked, 0 if locked.", true,
+     [](const Member& m, Duration at) { return flag(m.unlocked(at)); }},
+    {"patroni_failsafe_mode_is_active", "Value is 1 if failsafe mode is active, 0 if inactive.",
+     true, [](const Member& m, Duration at) { return flag(m.failsafe(at)); }},
+    {"patroni_dcs_last_seen",
+     "Epoch timestamp when DCS was last contacted successfully by Patroni.", true,
+     [](const Member& m, Duration at) { return Sampled(std::to_string(m.dcs_last_seen(at))); }},
+    {"patroni_is_paused", "Value is 1 if auto failover is disabled, 0 otherwise.", true,
+     [](const Member&, Duration) { return flag(false); }},
+    {"patroni_pending_restart", "Value is 1 if the node needs a restart, 0 otherwise.", true,
+     [](const Member&, Duration) { return flag(false); }},
+    {"pg_up", "Whether the last scrape of metrics from PostgreSQL was able to connect.", false,
+     [](const Member& m, Duration at) { return flag(m.running(at)); }},
+    {"pg_replication_is_replica", "Indicates if the server is a replica", false,
+     [](const Member& m, Duration at) {
+       return m.running(at) ? flag(m.in_recovery(at)) : std::nullopt;
+     }},
+}};
+
+void write_members(Writer& out, const SystemSpec& system, const Recorded& recorded,
+                   std::int64_t epoch) {
+  for (const MemberGauge& gauge : member_gauges) {
+    out.family(gauge.name, gauge.help);
+    for (std::size_t i = 0; i < system.members.size(); ++i) {
+      const std::string& name = system.members[i].name;
+      const Member member(recorded, name, i, epoch);
+      Labels labels = {{"instance", name}, {"job", gauge.of_patroni ? "patroni" : "postgres"}};
+      if (gauge.of_patroni) {
+        labels.emplace_back("name", name);
+        labels.emplace_back("scope", system.name);
+      }
+      out.series(labels, [&](Duration at) -> Sampled {
+        // Patroni that does not live answers nothing.
+        if (gauge.of_patroni && !member.has_patroni(at)) return std::nullopt;
+        return gauge.value(member, at);
+      });
+    }
+  }
+  out.family(
+      "pg_settings_max_connections",
+      "Server Parameter: max_connections. Sets the maximum number of concurrent connections.");
+  for (std::size_t i = 0; i < system.members.size(); ++i) {
+    const Member member(recorded, system.members[i].name, i, epoch);
+    out.series({{"instance", system.members[i].name}, {"job", "postgres"}}, [&](Duration at) {
+      const Sampled value(std::to_string(system.postgres.max_connections));
+      return member.running(at) ? value : std::nullopt;
+    });
+  }
+}
+
+struct PoolGauge {
+  std::string_view name, help;
+  std::uint32_t PoolReading::*member;
+};
+constexpr std::array<PoolGauge, 4> pool_gauges = {{
+    {"pgbouncer_pools_client_active_connections",
+     "Client connections linked to server connection and able to process queries",
+     &PoolReading::cl_active},
+    {"pgbouncer_pools_client_waiting_connections", "Client connections waiting on a server",
+     &PoolReading::cl_waiting},
+    {"pgbouncer_pools_server_active_connections", "Server connections linked to a client",
+     &PoolReading::sv_active},
+    {"pgbouncer_pools_server_idle_connections", "Server connections idle and ready for a client",
+     &PoolReading::sv_idle},
+}};
+
+void write_pool(Writer& out, const SystemSpec& system, const RunMeasures& run) {
+  if (run.pool.empty() || !system.pooler) return;
+  const models::PgbouncerConfig& config = system.pooler->config;
+  const std::string database =
+      config.databases.empty() ? "postgres" : config.databases.front().name;
+  const Labels labels = {{"database", database}, {"instance", "pgbouncer-0"}, {"job", "pgbouncer"}};
+  for (const PoolGauge& gauge : pool_gauges) {
+    out.family(gauge.name, gauge.help);
+    out.series(labels, [&](Duration at) -> Sampled {
+      const PoolReading* reading = nullptr;
+      for (const PoolReading& one : run.pool) {
+        if (run.fault + one.at <= at) reading = &one;
+      }
+      if (reading == nullptr) return std::nullopt;
+      return std::to_string(reading->*gauge.member);
+    });
+  }
+  const std::int32_t own =
+      config.databases.empty() ? models::unset : config.databases.front().pool_size;
+  const std::int32_t size = own == models::unset ? config.default_pool_size : own;
+  out.family("pgbouncer_databases_pool_size", "Maximum number of server connections");
+  out.series(labels, [&](Duration) { return Sampled(std::to_string(size)); });
+  out.family("pgbouncer_config_max_client_connections",
+             "Config maximum number of client connections");
+  out.series({{"instance", "pgbouncer-0"}, {"job", "pgbouncer"}},
+             [&](Duration) { return Sampled(std::to_string(config.max_client_conn)); });
+}
+
+// HAProxy's own exporter: a series for each state, 1 for the one that holds.
+void write_haproxy(Writer& out, const Recorded& recorded) {
+  if (recorded.haproxy.empty()) return;
+  out.family("haproxy_server_status", "Current status of the service, per state label value.");
+  for (const auto& [proxy, servers] : recorded.haproxy) {
+    for (const auto& [server, changes] : servers) {
+      for (const bool up : {false, true}) {
+        out.series({{"instance", "haproxy"},
+                    {"job", "haproxy"},
+                    {"proxy", proxy},
+                    {"server", server},
+                    {"state", up ? "UP" : "DOWN"}},
+                   [&](Duration at) {
+                     // A server is UP until its first check has failed.
+                     return flag((last(changes, at).value_or(1) == 1) == up);
+                   });
+      }
+    }
+  }
+}
+
+void write_probes(Writer& out, const models::Journal& journal) {
+  if (journal.paths.empty()) return;
+  out.family("probe_success", "Displays whether or not the probe was a success");
+  for (std::size_t path = 0; path < journal.paths.size(); ++path) {
+    out.series({{"instance", journal.paths[path]}, {"job", "blackbox"}}, [&](Duration at) {
+      Sampled value;
+      for (const models::Attempt& attempt : journal.attempts) {
+        if (attempt.path != path || attempt.finished > at.count()) continue;
+        value = attempt.outcome == models::Outcome::ok ? "1" : "0";
+      }
+      return value;
+    });
+  }
+}
+
+}  // namespace
 
 void MetricsRecorder::on_record(const sim::Trace& trace, const sim::Record& record) {
   const std::string& entity = trace.entity_name(record.entity);
   const std::string_view kind = record.kind->name;
   constexpr std::string_view postgres = "postgres/";
-  for (const PostgresKind& state : postgres_states) {
-    if (state.kind != kind || !entity.starts_with(postgres)) continue;
-    const std::string member = entity.substr(postgres.size());
-    change(running_, member, record.at, state.running);
-    if (state.replica >= 0) change(replica_, member, record.at, state.replica);
+  if (entity.starts_with(postgres)) {
+    record_postgres(entity.substr(postgres.size()), kind, record, recorded_);
   }
-  if (kind == "patroni.started") change(patroni_, entity, record.at, 1);
-  if (kind == "patroni.killed" || kind == "patroni.exited") {
-    change(patroni_, entity, record.at, 0);
-  }
-  if (kind == "dcs.leader_key_created") unlocked_.push_back({record.at - sim::Time{}, 0});
+  record_patroni(entity, kind, record.at, recorded_);
+  if (kind == "dcs.leader_key_created") recorded_.unlocked.push_back({record.at - sim::Time{}, 0});
   if (kind == "dcs.leader_key_expired" || kind == "dcs.leader_key_deleted") {
-    unlocked_.push_back({record.at - sim::Time{}, 1});
+    recorded_.unlocked.push_back({record.at - sim::Time{}, 1});
+  }
+  if (kind == "haproxy.server_up" || kind == "haproxy.server_down") {
+    const auto name = [&](std::size_t i) {
+      return trace.entity_name(static_cast<sim::EntityId>(record.values[i]));
+    };
+    change(recorded_.haproxy[name(0)], name(1), record.at, kind == "haproxy.server_up" ? 1 : 0);
   }
 }
 
 std::string MetricsRecorder::text(const ScenarioSpec& scenario, const RunOutcome& outcome,
                                   std::int64_t epoch, Duration step) const {
-  const auto last = [](const std::vector<Change>& changes, Duration at) {
-    std::optional<std::int64_t> value;
-    for (const Change& one : changes) {
-      if (one.at <= at) value = one.value;
-    }
-    return value;
-  };
-  const auto of = [&](const Series& series, const std::string& member, Duration at) {
-    const auto found = series.find(member);
-    return found == series.end() ? std::nullopt : last(found->second, at);
-  };
-  const auto flag = [](bool value) { return std::optional<std::string>(value ? "1" : "0"); };
-  const SystemSpec& system = scenario.system;
   Writer out(epoch, outcome.measures.fault + scenario.run_for, step);
-
-  struct Gauge {
-    std::string_view name, help;
-    bool of_patroni;  // else of postgres_exporter
-    std::function<std::optional<std::string>(const std::string&, Duration)> value;
-  };
-  const auto running = [&](const std::string& m, Duration at) { return of(running_, m, at) == 1; };
-  const auto leads = [&](const std::string& m, Duration at) {
-    return running(m, at) && of(replica_, m, at) == 0;
-  };
-  const std::array<Gauge, 6> gauges = {{
-      {"patroni_postgres_running", "Value is 1 if Postgres is running, 0 otherwise.", true,
-       [&](const std::string& m, Duration at) { return flag(running(m, at)); }},
-      {"patroni_primary", "Value is 1 if this node is the leader, 0 otherwise.", true,
-       [&](const std::string& m, Duration at) { return flag(leads(m, at)); }},
-      {"patroni_replica", "Value is 1 if this node is a replica, 0 otherwise.", true,
-       [&](const std::string& m, Duration at) {
-         return flag(running(m, at) && of(replica_, m, at) == 1);
-       }},
-      {"patroni_cluster_unlocked", "Value is 1 if the cluster is unlocked, 0 if locked.", true,
-       [&](const std::string&, Duration at) { return flag(last(unlocked_, at).value_or(1) == 1); }},
-      {"pg_up", "Whether the last scrape of metrics from PostgreSQL was able to connect.", false,
-       [&](const std::string& m, Duration at) { return flag(running(m, at)); }},
-      {"pg_replication_is_replica", "Indicates if the server is a replica", false,
-       [&](const std::string& m, Duration at) {
-         return running(m, at) ? flag(of(replica_, m, at) == 1) : std::nullopt;
-       }},
-  }};
-  for (const Gauge& gauge : gauges) {
-    out.family(gauge.name, gauge.help);
-    for (const MemberSpec& member : system.members) {
-      Labels labels = {{"instance", member.name},
-                       {"job", gauge.of_patroni ? "patroni" : "postgres"}};
-      if (gauge.of_patroni) {
-        labels.emplace_back("name", member.name);
-        labels.emplace_back("scope", system.name);
-      }
-      out.series(labels, [&](Duration at) -> std::optional<std::string> {
-        // Patroni that does not live answers nothing.
-        if (gauge.of_patroni && of(patroni_, member.name, at) != 1) return std::nullopt;
-        return gauge.value(member.name, at);
-      });
-    }
-  }
-
-  struct PoolGauge {
-    std::string_view name, help;
-    std::uint32_t PoolReading::*member;
-  };
-  constexpr std::array<PoolGauge, 4> pool_gauges = {{
-      {"pgbouncer_pools_client_active_connections",
-       "Client connections linked to server connection and able to process queries",
-       &PoolReading::cl_active},
-      {"pgbouncer_pools_client_waiting_connections", "Client connections waiting on a server",
-       &PoolReading::cl_waiting},
-      {"pgbouncer_pools_server_active_connections", "Server connections linked to a client",
-       &PoolReading::sv_active},
-      {"pgbouncer_pools_server_idle_connections", "Server connections idle and ready for a client",
-       &PoolReading::sv_idle},
-  }};
-  const std::vector<PoolReading>& pool = outcome.measures.pool;
-  for (const PoolGauge& gauge : pool_gauges) {
-    if (pool.empty()) break;
-    out.family(gauge.name, gauge.help);
-    const std::string database = system.pooler && !system.pooler->config.databases.empty()
-                                     ? system.pooler->config.databases.front().name
-                                     : "postgres";
-    out.series({{"database", database}, {"instance", "pgbouncer-0"}, {"job", "pgbouncer"}},
-               [&](Duration at) -> std::optional<std::string> {
-                 const PoolReading* reading = nullptr;
-                 for (const PoolReading& one : pool) {
-                   if (outcome.measures.fault + one.at <= at) reading = &one;
-                 }
-                 if (reading == nullptr) return std::nullopt;
-                 return std::to_string(reading->*gauge.member);
-               });
-  }
-
-  const models::Journal& journal = outcome.journal;
-  if (!journal.paths.empty()) {
-    out.family("probe_success", "Displays whether or not the probe was a success");
-  }
-  for (std::size_t path = 0; path < journal.paths.size(); ++path) {
-    out.series({{"instance", journal.paths[path]}, {"job", "blackbox"}},
-               [&](Duration at) -> std::optional<std::string> {
-                 std::optional<std::string> value;
-                 for (const models::Attempt& attempt : journal.attempts) {
-                   if (attempt.path != path || attempt.finished > at.count()) continue;
-                   value = attempt.outcome == models::Outcome::ok ? "1" : "0";
-                 }
-                 return value;
-               });
-  }
+  write_members(out, scenario.system, recorded_, epoch);
+  write_pool(out, scenario.system, outcome.measures);
+  write_haproxy(out, recorded_);
+  write_probes(out, outcome.journal);
   return out.finish();
 }
 

@@ -24,18 +24,26 @@ class MetricsRecorder : public sim::TraceSink {
   std::string text(const ScenarioSpec& scenario, const RunOutcome& outcome, std::int64_t epoch,
                    sim::Duration step = std::chrono::seconds(5)) const;
 
- private:
   struct Change {
     sim::Duration at;
     std::int64_t value;
   };
   using Series = std::map<std::string, std::vector<Change>>;  // by member
-  void change(Series& series, const std::string& member, sim::Time at, std::int64_t value);
+  struct Recorded {
+    Series running;  // PostgreSQL accepts connections
+    Series replica;  // in recovery
+    Series timeline;
+    Series streaming;                       // a WAL receiver gets WAL
+    Series patroni;                         // its process lives
+    Series without_dcs;                     // Patroni's last request to the DCS failed
+    Series failsafe;                        // leads by failsafe mode
+    std::vector<Change> sync;               // synchronous_standby_names, as a set of members
+    std::vector<Change> unlocked;           // nobody holds the leader key
+    std::map<std::string, Series> haproxy;  // by proxy and server: UP
+  };
 
-  Series running_;  // PostgreSQL accepts connections
-  Series replica_;  // in recovery
-  Series patroni_;  // its process lives
-  std::vector<Change> unlocked_;
+ private:
+  Recorded recorded_;
 };
 
 /// 2026-01-01T00:00:00Z: a fixed time, so that the same run gives the same bytes.

@@ -103,6 +103,19 @@ TEST_CASE("kubernetes dcs: a dead synchronous standby holds commits for 60 s and
   }
 }
 
+TEST_CASE("kubernetes dcs: wal_sender_timeout is blamed for a dead synchronous standby",
+          "[engine]") {
+  const ScenarioSpec scenario = scenario_of(on_kubernetes(), "standby_loss");
+  Summary summary(scenario.path);
+  summary.add(run_once(scenario, {.seed = 1}).measures);
+  CHECK(setting_behind(scenario, summary) == "wal_sender_timeout 60 s");
+  ScenarioSpec of_etcd = scenario;  // of the same measures: a lease of 30 s would end before
+  of_etcd.system.dcs.kind = DcsSpec::Kind::etcd;
+  CHECK(setting_behind(of_etcd, summary).starts_with("ttl 30 s"));
+  of_etcd.system.postgres.wal_sender_timeout = 5s;
+  CHECK(setting_behind(of_etcd, summary) == "wal_sender_timeout 5 s");
+}
+
 TEST_CASE("kubernetes dcs: every fault that applies runs", "[engine]") {
   const SystemSpec system = on_kubernetes();
   const auto scenarios = rehearsal_scenarios(system, {}, {});

@@ -94,4 +94,34 @@ TEST_CASE("openmetrics: a failover under the exporters' names", "[report]") {
   CHECK(parsed.at("probe_success{instance=\"direct\"", fault + 60) == "1");
   CHECK(parsed.at("pgbouncer_pools_client_waiting_connections", fault + 15) != "none");
   CHECK(parsed.at("pgbouncer_pools_client_waiting_connections", fault + 15) != "0");
+  CHECK(parsed.at("patroni_sync_standby" + new_primary, fault) == "1");
+  CHECK(parsed.at("patroni_sync_standby" + new_primary, fault + 60) == "0");
+  CHECK(parsed.at("patroni_postgres_streaming" + new_primary, fault) == "1");
+  CHECK(parsed.at("patroni_postgres_streaming" + new_primary, fault + 60) == "0");
+  CHECK(std::stoi(parsed.at("patroni_postgres_timeline" + new_primary, fault + 60)) ==
+        1 + std::stoi(parsed.at("patroni_postgres_timeline" + new_primary, fault)));
+  CHECK(parsed.at("patroni_dcs_last_seen" + new_primary, fault) == std::to_string(fault));
+  CHECK(parsed.at("pg_settings_max_connections" + new_primary, fault) ==
+        std::to_string(scenario.system.postgres.max_connections));
+  CHECK(parsed.at("pgbouncer_config_max_client_connections", fault) ==
+        std::to_string(scenario.system.pooler->config.max_client_conn));
+}
+
+TEST_CASE("openmetrics: a primary without its DCS", "[report]") {
+  ScenarioSpec scenario = fixture::scenario_of(fixture::example_system(), "dcs_quorum_loss");
+  for (const bool failsafe : {false, true}) {
+    scenario.system.patroni.failsafe_mode = failsafe;
+    MetricsRecorder recorder;
+    const RunOutcome outcome = run_once(scenario, {.seed = 1, .sink = &recorder});
+    REQUIRE(outcome.problem.empty());
+    const Parsed parsed = parse(recorder.text(scenario, outcome, 0, 1s));
+    const std::int64_t fault = outcome.measures.fault / 1s;
+    const std::string primary = "{instance=\"" + outcome.old_primary + "\"";
+    const std::int64_t seen = std::stoll(parsed.at("patroni_dcs_last_seen" + primary, fault + 50));
+    CHECK(seen >= fault);
+    CHECK(seen <= fault + 25);  // loop_wait, retry_timeout, and what a request takes
+    CHECK(parsed.at("patroni_failsafe_mode_is_active" + primary, fault + 50) ==
+          (failsafe ? "1" : "0"));
+    CHECK(parsed.at("patroni_primary" + primary, fault + 50) == (failsafe ? "1" : "0"));
+  }
 }

@@ -3,14 +3,13 @@
 
 #include <catch2/catch.hpp>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "harness/runbook/runbook_report.hpp"
 #include "harness/runbook/runbook_run.hpp"
 #include "sim/parallel.hpp"
+#include "tests/harness/load/load_test.hpp"
 
 using namespace predrill;
 using namespace predrill::harness;
@@ -38,12 +37,11 @@ std::vector<RunbookOutcome> runs_of(const RunbookSpec& spec, std::size_t count) 
 }
 
 std::string problems_of(const std::string& text) {
-  const auto path = std::filesystem::temp_directory_path() / "predrill-runbook-test.json";
-  std::ofstream(path) << text;
+  Folder files;
+  files.write("runbook.json", text);
   Diagnostics diagnostics;
-  const auto spec = load_runbook(path, {}, diagnostics);
+  const auto spec = load_runbook(files / "runbook.json", {}, diagnostics);
   CHECK_FALSE(spec.has_value());
-  std::filesystem::remove(path);
   return diagnostics.text();
 }
 
