@@ -102,7 +102,7 @@ constexpr std::array<FaultForm, 25> forms = {{
      Role::all_standbys, bit(Role::all_standbys), fault_for | fault_bandwidth, false},
     {FaultKind::containerd_deadlock, "containerd_deadlock",
      "containerd locks up on the primary's node",
-     "every list of containers hangs: PLEG is not healthy, the node is NotReady, its pods run on",
+     "lists of containers hang: the node is NotReady, its pods run on",
      "kept: Patroni and PostgreSQL live and renew it", Role::primary, member_roles, fault_for,
      false},
 }};

@@ -155,12 +155,8 @@ TEST_CASE("gate: a real second more of promotion is blamed on promotion", "[gate
   // The whole way: another distribution in system.json, simulated, compared, blamed.
   // PgBouncer's steps of 15 s would hide most of it, so it is measured beside PgBouncer.
   Site site(60, "direct");
-  std::string text = content(site.file("system.json"));
-  const std::size_t end = text.rfind('}');
-  text.insert(end, R"(,
-  "timings": { "postgresql": { "promotion": { "constant": "1.4s", "source": "planted" } } }
-)");
-  std::ofstream(site.file("system.json"), std::ios::binary) << text;
+  site.replace("system.json", "\"timings\": {", R"("timings": {
+    "postgresql": { "promotion": { "constant": "1.4s", "source": "planted" } },)");
   const auto findings = site.gate();
   CHECK(findings[0]->verdict == GateVerdict::fail);
   CHECK(stage_text(*findings[0]) == "promotion");
