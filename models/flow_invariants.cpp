@@ -1,6 +1,7 @@
 #include "models/flow_invariants.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace predrill::models {
 
@@ -10,7 +11,7 @@ constexpr double rounding = 1e-6;  // relative; and requests that no window need
 constexpr double hidden_share = 0.0005;
 
 std::string whole(double requests) {
-  return std::to_string(static_cast<std::int64_t>(requests + 0.5));
+  return std::to_string(std::llround(requests));
 }
 
 }  // namespace

@@ -9,7 +9,11 @@
 
 namespace predrill::sim {
 
-using namespace distribution_detail;
+using distribution_detail::infinity;
+using distribution_detail::is_finite;
+using distribution_detail::nanoseconds;
+using distribution_detail::normal_at;
+using distribution_detail::number;
 
 namespace {
 const std::string no_text;
@@ -116,7 +120,7 @@ Distribution Distribution::gamma_of(bool is_duration, double shape, double scale
   Distribution d = make(Kind::gamma, is_duration, scale, shape);
   if (d.kind_ == Kind::invalid) return d;
   auto detail = std::make_shared<Detail>();
-  detail->knots = make_gamma_knots(shape);
+  detail->knots = distribution_detail::make_gamma_knots(shape);
   d.detail_ = std::move(detail);
   return d;
 }

@@ -7,7 +7,9 @@
 
 namespace predrill::sim {
 
-using namespace distribution_detail;
+using distribution_detail::infinity;
+using distribution_detail::number;
+using distribution_detail::to_duration;
 
 double Distribution::mean() const {
   return offset_ + (factor_ == 0 ? 0 : factor_ * base_mean());

@@ -11,7 +11,12 @@
 
 namespace predrill::sim {
 
-using namespace distribution_detail;
+using distribution_detail::gamma_at;
+using distribution_detail::infinity;
+using distribution_detail::nanoseconds;
+using distribution_detail::normal_at;
+using distribution_detail::number;
+using distribution_detail::to_duration;
 
 namespace {
 

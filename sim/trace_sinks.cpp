@@ -159,7 +159,10 @@ void PerfettoTrace::finish_waiting(Track& track, Duration length) {
 
 void PerfettoTrace::on_record(const Trace& trace, const Record& record) {
   Track& track = track_of(trace, record.entity);
-  if (record.at > track.since) finish_waiting(track, record.at - track.since);
+  // Readers add up times of floating point: a slice that ends where the next begins may seem to end
+  // behind that beginning.
+  const Duration gap = record.at - track.since;
+  if (gap > Duration(0)) finish_waiting(track, std::max(gap - Duration(1), Duration(1)));
   track.since = record.at;
   begin_and_end(record, track);
   if (places_.empty()) first_id_ = record.id;
