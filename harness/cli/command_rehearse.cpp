@@ -85,10 +85,7 @@ void print_why(const SystemSpec& system, const std::vector<ScenarioSpec>& scenar
   std::vector<std::string> faults;
   for (std::size_t i = 0; i < finished; ++i) faults.push_back(scenarios[i].name);
   const Topology topology(system);
-  const std::string why = why_faults_matter(topology, system, faults, style);
-  if (why.empty()) return;
-  std::fputs(("\n" + coloured("Why these matter", Colour::bold, style) + "\n" + why).c_str(),
-             stdout);
+  print_section("Why these matter", why_faults_matter(topology, system, faults, style), style);
 }
 
 void print_limits(const std::string& limits, const TextStyle& style) {
@@ -132,6 +129,7 @@ void print_text(const SystemSpec& system, const std::vector<ScenarioSpec>& scena
               static_cast<unsigned long long>(command.common.seed + runs - 1),
               scenarios.front().path.c_str());
   std::fputs(rehearsal_text(rows, style).c_str(), stdout);
+  print_section("Why undecided", undecided_text(rows, style), style);
   print_why(system, scenarios, results.size(), style);
   print_limits(expiry_limits(system, objectives), style);
   print_advice(scenarios, results, style);
@@ -178,7 +176,8 @@ int command_rehearse(const RehearseCommand& command) {
     const Verdict verdict = overall(judgements, summary);
     missed |= verdict == Verdict::missed;
     undecided |= verdict == Verdict::undecided;
-    rows.push_back({scenarios[i].name, &summary, setting_behind(scenarios[i], summary), verdict});
+    rows.push_back(
+        {scenarios[i].name, &summary, setting_behind(scenarios[i], summary), verdict, judgements});
     ResultEntry entry;
     entry.scenario = scenarios[i].name;
     entry.summary = &summary;

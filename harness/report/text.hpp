@@ -57,8 +57,11 @@ struct RehearsalRow {
   const Summary* summary = nullptr;
   std::string setting;  // behind the dominating stage: "ttl 30s"; may be empty
   Verdict verdict = Verdict::undecided;
+  std::vector<Judgement> judgements{};  // what the verdict is made of
 };
 std::string rehearsal_text(std::span<const RehearsalRow> rows, const TextStyle& style);
+/// Why objectives are undecided, one line for all faults that share the reason; empty if none is.
+std::string undecided_text(std::span<const RehearsalRow> rows, const TextStyle& style);
 
 /// An incident's log beside the milestones of the simulated runs. Without such a milestone the row
 /// says so.

@@ -304,6 +304,26 @@ std::string rehearsal_text(std::span<const RehearsalRow> rows, const TextStyle& 
              style);
 }
 
+std::string undecided_text(std::span<const RehearsalRow> rows, const TextStyle& style) {
+  std::vector<std::pair<std::string, std::string>> reasons;  // and whom they concern
+  for (const RehearsalRow& row : rows) {
+    for (const Judgement& judgement : row.judgements) {
+      if (judgement.verdict != Verdict::undecided) continue;
+      const std::string reason = judgement.objective.measure + " " + judgement.reason;
+      const auto known = std::find_if(reasons.begin(), reasons.end(),
+                                      [&](const auto& each) { return each.first == reason; });
+      if (known == reasons.end()) {
+        reasons.emplace_back(reason, row.fault);
+      } else {
+        known->second += ", " + row.fault;
+      }
+    }
+  }
+  std::string out;
+  for (const auto& [reason, faults] : reasons) out += paragraph(faults + ": " + reason, style);
+  return out;
+}
+
 std::string observed_text(std::span<const Observed> observed, const Summary& summary,
                           const TextStyle& style) {
   if (observed.empty()) return "";

@@ -186,6 +186,22 @@ TEST_CASE("text: a rehearsal", "[report]") {
         "client did not retry.\n");
 }
 
+TEST_CASE("text: why a rehearsal is undecided, once for all faults with the reason", "[report]") {
+  const Summary summary = two_modes();
+  Judgement few;
+  few.objective.measure = "rto";
+  few.reason = "100 runs are too few";
+  Judgement met = few;
+  met.verdict = Verdict::met;
+  const std::vector<RehearsalRow> rows = {
+      {"node_loss", &summary, "", Verdict::undecided, {few, met}},
+      {"freeze", &summary, "", Verdict::met, {met}},
+      {"pod_delete", &summary, "", Verdict::undecided, {few}},
+  };
+  CHECK(undecided_text(rows, plain) == "node_loss, pod_delete: rto 100 runs are too few\n");
+  CHECK(undecided_text(std::span(rows).subspan(1, 1), plain).empty());
+}
+
 TEST_CASE("text: verdicts", "[report]") {
   const Summary summary = two_modes();
   const std::vector<Judgement> judgements = {judge({"rto", 0.5, 40}, summary),
