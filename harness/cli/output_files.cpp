@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <string_view>
 #include <system_error>
 
@@ -26,9 +27,22 @@ int write_all(int file, std::string_view content) {
   return ::fsync(file) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno;
 }
 
+// What is no file of a disk (/dev/stdout, a named pipe) is written to, never replaced.
+bool is_replaceable(const std::filesystem::path& path) {
+  const std::string place = path.lexically_normal().string();
+  if (place.starts_with("/dev/") || place.starts_with("/proc/")) return false;
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  return status.type() == std::filesystem::file_type::not_found ||
+         std::filesystem::is_regular_file(status);
+}
+
 int write_file(const std::filesystem::path& path, std::string_view content) {
+  // Opened anew, a redirected output would have two ends.
+  if (path == "/dev/stdout") return write_all(STDOUT_FILENO, content);
   constexpr mode_t mode = 0666;  // less the umask
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  const int how = is_replaceable(path) ? O_CREAT | O_TRUNC : O_APPEND;
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | how, mode);
   if (file < 0) return errno;
   const int error = write_all(file, content);
   return ::close(file) == 0 || error != 0 ? error : errno;
@@ -42,14 +56,22 @@ std::filesystem::path partial(const std::filesystem::path& path) {
 }  // namespace
 
 void OutputFiles::add(std::filesystem::path path, std::string content) {
+  // A link stays one: what it points to is replaced.
+  std::error_code error;
+  if (is_replaceable(path) && std::filesystem::is_symlink(path, error)) {
+    const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
+    if (!error) path = target;
+  }
   files_.emplace_back(std::move(path), std::move(content));
 }
 
 std::optional<std::string> OutputFiles::write() const {
+  std::fflush(stdout);  // one of the files may be /dev/stdout
   std::optional<std::string> problem;
   for (const auto& [path, content] : files_) {
     std::error_code error;
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+    if (!is_replaceable(path)) continue;
     const int code = error ? error.value() : write_file(partial(path), content);
     if (code != 0) {
       problem = failure(path, code);
@@ -58,6 +80,11 @@ std::optional<std::string> OutputFiles::write() const {
   }
   for (const auto& [path, content] : files_) {
     std::error_code error;
+    if (!is_replaceable(path)) {
+      const int code = problem ? 0 : write_file(path, content);
+      if (code != 0) problem = failure(path, code);
+      continue;
+    }
     if (!problem) {
       std::filesystem::rename(partial(path), path, error);
       if (error) problem = failure(path, error.value());

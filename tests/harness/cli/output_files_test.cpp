@@ -1,6 +1,8 @@
 // Files are written in full or not at all.
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -72,4 +74,42 @@ TEST_CASE("output files: what cannot be written leaves everything as it was") {
   CHECK(problem->find("Not a directory") != std::string::npos);
   CHECK(content_of(folder.path / "result.json") == "old");
   CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("output files: a link stays a link") {
+  const Folder folder;
+  std::ofstream(folder.path / "target") << "old";
+  fs::create_symlink("target", folder.path / "link");
+  OutputFiles files;
+  files.add(folder.path / "link", "new");
+  CHECK_FALSE(files.write().has_value());
+  CHECK(fs::is_symlink(folder.path / "link"));
+  CHECK(content_of(folder.path / "target") == "new");
+  CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("output files: what is no file of a disk is written to, not replaced") {
+  const Folder folder;
+  const fs::path pipe = folder.path / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  OutputFiles files;
+  files.add(pipe, "through the pipe");
+  CHECK_FALSE(files.write().has_value());
+  std::string got(64, ' ');
+  const ssize_t size = ::read(reader, got.data(), got.size());
+  ::close(reader);
+  REQUIRE(size > 0);
+  got.resize(static_cast<std::size_t>(size));
+  CHECK(got == "through the pipe");
+  CHECK(fs::is_fifo(pipe));
+  CHECK(folder.entries() == 1);
+
+  OutputFiles full;
+  full.add("/dev/full", "too much");
+  const auto problem = full.write();
+  REQUIRE(problem.has_value());
+  CHECK(problem->find("No space left") != std::string::npos);
+  CHECK(fs::is_character_file("/dev/full"));
 }
