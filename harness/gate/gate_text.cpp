@@ -92,6 +92,11 @@ std::string cell(std::string text) {
   return text;
 }
 
+// Where nothing has changed, a few seeds were run: they have other quantiles than all of them.
+const Quantiles& quantiles_now(const GateFinding& finding) {
+  return finding.how == GateFinding::How::statistics ? finding.now : finding.before;
+}
+
 }  // namespace
 
 std::string stage_text(const GateFinding& finding) {
@@ -119,8 +124,7 @@ std::string gate_text(GateFindings findings, const TextStyle& style) {
                {"because", Table::Align::left, true}});
   for (const auto& finding : findings) {
     const bool compared = finding->how == GateFinding::How::statistics;
-    // A few seeds have other quantiles than all of them.
-    const Quantiles& now = compared ? finding->now : finding->before;
+    const Quantiles& now = quantiles_now(*finding);
     std::string because = how_text(*finding);
     if (!finding->judgement.reasons.empty()) because = finding->judgement.reasons.front();
     table.add({finding->name, verdict_cell(finding->verdict), seconds_of(now.p50),
@@ -149,7 +153,7 @@ std::string gate_markdown(GateFindings findings) {
   text += "|---|---|--:|--:|--:|--:|--:|---|---|\n";
   for (const auto& finding : findings) {
     const bool compared = finding->how == GateFinding::How::statistics;
-    const Quantiles& now = compared ? finding->now : finding->before;
+    const Quantiles& now = quantiles_now(*finding);
     std::string because = how_text(*finding);
     if (finding->key) {
       because = "`" + place_text(*finding->key) + "` " + change_text(*finding->key);
@@ -199,9 +203,9 @@ std::string gate_junit(GateFindings findings, const std::string& name) {
         one.message = "undecided: " + one.message;
         break;
     }
-    one.output = how_text(*finding) + "\nRTO p50 " + seconds_of(finding->now.p50) + " s, p95 " +
-                 seconds_of(finding->now.p95) + " s, max " + seconds_of(finding->now.max) +
-                 " s\nagain: " + repeat_text(*finding) + "\n";
+    const Quantiles& now = quantiles_now(*finding);
+    one.output = how_text(*finding) + "\nRTO p50 " + seconds_of(now.p50) + " s, p95 " +
+                 seconds_of(now.p95) + " s, max " + seconds_of(now.max) + " s\nagain: " + repeat_text(*finding) + "\n";
     suite.cases.push_back(std::move(one));
   }
   return junit_text(suite);
