@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "harness/cli/explanations.hpp"
 #include "harness/cli/options.hpp"
 
 namespace predrill::harness {
@@ -29,8 +30,27 @@ void print_section(const std::string& title, const std::string& body, const Text
   std::fputs(("\n" + coloured(title, Colour::bold, style) + "\n" + body).c_str(), stdout);
 }
 
+namespace {
+
+// "--set ttl=20" leaves out whose ttl: one line for each that is a setting of one owner.
+std::string missing_owners(const Diagnostics& diagnostics) {
+  std::string out;
+  for (const Diagnostic& problem : diagnostics.sorted()) {
+    const bool is_one_word = problem.path.find_first_of(".[") == std::string::npos;
+    if (problem.severity != Severity::error || !problem.place.from_command_line() || !is_one_word)
+      continue;
+    const Explanation* setting = find_explanation(problem.path);
+    if (setting == nullptr || setting->topic != Topic::setting) continue;
+    const std::string name = std::string(setting->owner) + "." + std::string(setting->name);
+    out += "did you mean --set " + name + "=…? (predrill list settings)\n";
+  }
+  return out;
+}
+
+}  // namespace
+
 bool report(const Diagnostics& diagnostics) {
-  const std::string text = diagnostics.text();
+  const std::string text = diagnostics.text() + missing_owners(diagnostics);
   if (!text.empty()) std::fputs(text.c_str(), stderr);
   return !diagnostics.has_errors();
 }

@@ -113,6 +113,7 @@ TEST_CASE("program: bad input ends with 2 and says so on standard error", "[prog
   };
   ends_with_2({"run", "/nowhere/scenario.json"}, "/nowhere/scenario.json");
   ends_with_2({"run", drill, "--set", "patroni.tll=20"}, "ttl");
+  ends_with_2({"run", drill, "--set", "ttl=20"}, "did you mean --set patroni.ttl=");
   ends_with_2({"run", drill, "--no-such-option"}, "--no-such-option");
   ends_with_2({"run", drill, "--format", "xml"}, "xml");
   ends_with_2({"run", drill, "--runs", "0"}, "runs");
