@@ -97,20 +97,10 @@ sim::Time Pgbouncer::occupy(sim::Duration work) {
 }
 
 sim::Duration Pgbouncer::login_time() {
-  constexpr int caches_keys = 25;
-  switch (config_.auth_type) {
-    case PgbouncerAuth::trust:
-      return timings_.login_trust.sample_duration(stream_);
-    case PgbouncerAuth::md5:
-      return timings_.login_md5.sample_duration(stream_);
-    case PgbouncerAuth::scram_secret:
-      return timings_.login_scram_secret.sample_duration(stream_);
-    case PgbouncerAuth::scram_plaintext:
-      break;
-  }
-  return config_.version_minor >= caches_keys
-             ? timings_.login_scram_plaintext_cached.sample_duration(stream_)
-             : timings_.login_scram_plaintext.sample_duration(stream_);
+  // decide_startup_pool refuses before any password is looked at.
+  const sim::Distribution& time =
+      too_many_clients() ? timings_.login_trust : timings_.login(config_);
+  return time.sample_duration(stream_);
 }
 
 // ---- clients
@@ -169,7 +159,7 @@ sim::Task<> Pgbouncer::client_process(Client& client) {
 void Pgbouncer::finish_client_login(Client& client, const SqlRequest& startup) {
   client.request = startup;
   client.request_time = now();
-  if (static_cast<std::int64_t>(client_count_) > config_.max_client_conn) {
+  if (too_many_clients()) {
     if (stats_.limit_refusals == 0) emit(pgbouncer::client_limit);
     return disconnect_client(client, Reason::limit);
   }

@@ -253,6 +253,9 @@ class Pgbouncer {
   void kill_pool_logins(Pool& pool, const SqlAnswer& answer);
   void forward(Client& client);
   sim::Duration login_time();
+  bool too_many_clients() const {
+    return static_cast<std::int64_t>(client_count_) > config_.max_client_conn;
+  }
   sim::Time occupy(sim::Duration work);
   sim::Task<Address> resolve(Server& server);
   Address next_address(DnsEntry& entry);

@@ -23,6 +23,21 @@ PgbouncerTimings::PgbouncerTimings()
           Distribution::constant(sim::Duration(250us))
               .with_source("measured, PgBouncer 1.25 development build: cached keys")) {}
 
+const Distribution& PgbouncerTimings::login(const PgbouncerConfig& config) const {
+  constexpr int caches_keys = 25;
+  switch (config.auth_type) {
+    case PgbouncerAuth::trust:
+      return login_trust;
+    case PgbouncerAuth::md5:
+      return login_md5;
+    case PgbouncerAuth::scram_secret:
+      return login_scram_secret;
+    case PgbouncerAuth::scram_plaintext:
+      break;
+  }
+  return config.version_minor >= caches_keys ? login_scram_plaintext_cached : login_scram_plaintext;
+}
+
 namespace {
 
 class Problems {

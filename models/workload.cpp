@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/combine.hpp"
+
 namespace predrill::models {
 
 using namespace std::chrono_literals;
@@ -39,6 +41,7 @@ void Workload::start() {
   idle_.clear();
   sessions_.clear();
   queue_head_ = queue_tail_ = 0;
+  connected_ = 0;
   for (std::size_t i = 0; i < config_.sessions; ++i) {
     sessions_.push_back(std::make_unique<Session>());
     group_.spawn(serve(*sessions_.back()));
@@ -70,10 +73,28 @@ void Workload::arrive() {
   }
   queue_[queue_tail_++ & (queue_.size() - 1)] = group_.now();
   stats_.queue_longest = std::max(stats_.queue_longest, queued());
+  wake_one();
+}
+
+void Workload::wake_one() {
   if (idle_.empty()) return;
   Session* session = idle_.back();
   idle_.pop_back();
   session->work.notify_all();
+}
+
+void Workload::watch_connections() {
+  watched_ = connected_;
+  connected_again_ = group_.now();
+}
+
+void Workload::count(Session& session) {
+  if (session.counted == session.socket.is_open()) return;
+  session.counted = !session.counted;
+  connected_ += session.counted ? 1 : 0;
+  connected_ -= session.counted ? 0 : 1;
+  if (connected_ < watched_) connected_again_ = sim::time_max;
+  if (connected_ == watched_ && session.counted) connected_again_ = group_.now();
 }
 
 sim::Time Workload::deadline() const {
@@ -95,9 +116,21 @@ SqlRequest Workload::statement(SqlOp op, bool write, std::uint64_t tag) {
   return request;
 }
 
+// Programs do not start at one instant.
+sim::Duration Workload::start_delay() {
+  return config_.hold_connections ? retry_stream_.uniform(sim::Duration{}, sim::Duration(3s))
+                                  : sim::Duration{};
+}
+
 // The good case, a statement over an open connection, runs without a further coroutine.
 sim::Task<> Workload::serve(Session& session) {
+  const sim::Duration delay = start_delay();
+  if (delay > 0s) co_await sim::sleep_for(delay);
   for (;;) {
+    if (config_.hold_connections) {
+      count(session);
+      if (!session.socket.is_open()) co_await open(session);
+    }
     sim::Time arrived = group_.now();
     if (config_.closed_loop) {
       co_await sim::sleep_for(config_.between.sample_duration(arrival_stream_));
@@ -105,7 +138,11 @@ sim::Task<> Workload::serve(Session& session) {
       ++stats_.arrived;
     } else if (queued() == 0) {
       idle_.push_back(&session);
-      co_await session.work.wait();
+      if (config_.hold_connections) {
+        co_await rest(session);
+      } else {
+        co_await session.work.wait();
+      }
       continue;
     } else {
       arrived = queue_[queue_head_++ & (queue_.size() - 1)];
@@ -132,6 +169,35 @@ sim::Task<> Workload::serve(Session& session) {
       ++stats_.failed;
     }
   }
+}
+
+sim::Task<> Workload::open(Session& session) {
+  if (queued() > 0) wake_one();  // in place of this one
+  sim::Duration pause{};
+  for (std::uint32_t number = 1;; ++number) {
+    const StatementResult result = co_await libpq_.connect(session.socket, deadline());
+    if (result.ok()) break;
+    ++stats_.refused_connects;
+    pause = config_.retry.wait(number, pause, retry_stream_);
+    co_await sim::sleep_for(pause);
+  }
+  count(session);
+}
+
+// Until there is work, or the connection breaks.
+sim::Task<> Workload::rest(Session& session) {
+  const auto woken = co_await sim::race(work_for(session), end_of(session));
+  if (woken.index() == 1) std::erase(idle_, &session);
+}
+
+sim::Task<> Workload::work_for(Session& session) {
+  co_await session.work.wait();
+}
+
+sim::Task<> Workload::end_of(Session& session) {
+  const auto said = co_await session.socket.receive();
+  // A server says nothing unasked but its last words.
+  if (said) session.socket.close();
 }
 
 sim::Task<StatementResult> Workload::transact(Session& session, bool write, std::uint64_t tag,

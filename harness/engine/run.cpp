@@ -81,7 +81,8 @@ struct Backlog {
 };
 
 Backlog run_and_watch(World& world, Time until) {
-  const models::Workload& load = *world.workload();
+  models::Workload& load = *world.workload();
+  load.watch_connections();
   Backlog backlog{load.stats(), 0, world.sim().now()};
   while (world.sim().now() < until) {
     world.sim().run_until(std::min(until, world.sim().now() + 1s));
@@ -92,7 +93,7 @@ Backlog run_and_watch(World& world, Time until) {
 }
 
 void measure_load(RunMeasures& run, const models::Workload& load, const Backlog& backlog,
-                  Time fault) {
+                  Time fault, Time until) {
   const auto count = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
   const models::WorkloadStats& stats = load.stats();
   run.values.push_back({"backlog.max", MeasureUnit::count, count(backlog.most)});
@@ -102,6 +103,14 @@ void measure_load(RunMeasures& run, const models::Workload& load, const Backlog&
                         count(stats.completed - backlog.before.completed)});
   run.values.push_back(
       {"transactions.failed", MeasureUnit::count, count(stats.failed - backlog.before.failed)});
+  // Of the connections that the applications' pools hold. Those that are still missing at the end
+  // were so until then at least.
+  const bool back = load.connected_again() != sim::time_max;
+  const Time again = back ? load.connected_again() : until;
+  run.values.push_back({"connections.back", MeasureUnit::time, (again - fault).count()});
+  run.values.push_back({"connections.end", MeasureUnit::count, count(load.connected())});
+  run.values.push_back({"connections.refused", MeasureUnit::count,
+                        count(stats.refused_connects - backlog.before.refused_connects)});
   if (stats.response.count() == 0) return;
   run.values.push_back(
       {"response.mean", MeasureUnit::time, static_cast<std::int64_t>(*stats.response.mean())});
@@ -142,9 +151,13 @@ void measure(RunOutcome& outcome, World& world, const ScenarioSpec& scenario, Ti
                          measure_path(journal, path, since_start(fault), threshold),
                          count_errors(journal, path, since_start(fault))});
   }
-  run.paths.push_back({"database", database_outage(world, fault, until), {}});
+  // Transactions that are simulated one by one leave no flow that could be interrupted.
+  if (world.workload() == nullptr) {
+    run.paths.push_back({"database", database_outage(world, fault, until), {}});
+  }
   const PathRun* judged = run.find_path(scenario.path);
-  const Duration rto = (judged != nullptr ? *judged : run.paths.back()).measures.rto;
+  if (judged == nullptr && !run.paths.empty()) judged = &run.paths.back();
+  const Duration rto = judged == nullptr ? Duration{} : judged->measures.rto;
   run.stages_of_path = cut(milestones_of(events, since_start(fault), rto), rto);
   const MemberId leader = world.leader();
   if (leader != old_primary && leader != models::nobody) {
@@ -211,7 +224,7 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   run.key_released = std::any_of(run.milestones.begin(), run.milestones.end(),
                                  [](const NamedTime& m) { return m.name == "key_released"; });
   measure(outcome, world, scenario, fault, old_primary, events);
-  if (backlog) measure_load(run, *world.workload(), *backlog, fault);
+  if (backlog) measure_load(run, *world.workload(), *backlog, fault, sim.now());
   if (options.timeline) {
     for (const sim::Record& record : collector.records) {
       outcome.timeline.push_back({record.at - fault, sim.trace().entity_name(record.entity),

@@ -275,6 +275,7 @@ void World::build_workload() {
   sim::Host& host = add_host("application", system_.probe.zone);
   models::WorkloadConfig config;
   config.sessions = load.connections;
+  config.hold_connections = true;
   const double writes = load.transactions_per_second * (1 - load.read_share);
   config.between = sim::Distribution::exponential(
       Duration(static_cast<std::int64_t>(1e9 / load.transactions_per_second)));

@@ -71,7 +71,7 @@ class World final : models::PatroniObserver, models::KubernetesObserver {
   models::Pgbouncer* pgbouncer() { return poolers_.empty() ? nullptr : poolers_.front().get(); }
   std::vector<std::unique_ptr<models::Pgbouncer>>& poolers() { return poolers_; }
   std::vector<std::unique_ptr<models::Haproxy>>& haproxies() { return haproxies_; }
-  const models::Workload* workload() const { return workload_.get(); }
+  models::Workload* workload() const { return workload_.get(); }
   models::Journal& journal() { return journal_; }
   models::Ledger& ledger() { return ledger_; }
   /// Told what Patroni members do with their power, besides the world itself.

@@ -2,6 +2,9 @@
 #include "harness/load/system_loader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
 
 #include "harness/input/nearest.hpp"
 #include "harness/load/haproxy_cfg.hpp"
@@ -140,6 +143,11 @@ void SystemLoader::read_pooler(const Value& value, const ZalandoCluster& cluster
   const std::vector<std::string> where = zone_list(zones);
   const Value version = reader.optional("version");
   const auto minor = read_pgbouncer_version(version);
+  // The file itself is on the pooler's host. What it holds decides what a SCRAM login costs there.
+  constexpr std::array<std::pair<std::string_view, bool>, 2> contents = {
+      {{"secrets", false}, {"passwords", true}}};
+  const auto passwords =
+      reader.optional("auth_file").choice("what auth_file holds", contents).value_or(false);
   if (!pgbouncer_file_ && !cluster.pooler_instances) {
     if (zones.exists()) {
       zones.error("there is no pgbouncer.ini",
@@ -168,6 +176,10 @@ void SystemLoader::read_pooler(const Value& value, const ZalandoCluster& cluster
   }
   assign(spec.pooler->config.version_minor, minor);
   read_pgbouncer_ini(pgbouncer_, databases_, *spec.pooler, context_);
+  models::PgbouncerAuth& auth = spec.pooler->config.auth_type;
+  if (passwords && auth == models::PgbouncerAuth::scram_secret) {
+    auth = models::PgbouncerAuth::scram_plaintext;
+  }
   resolve_databases(spec);
 }
 

@@ -166,3 +166,35 @@ TEST_CASE("pool: 182 clients, 40 busy servers, every back end killed for 6 s",
   CHECK(w.load->stats().failed == 0);
   CHECK(w.load->stats().in_doubt == w.load->stats().failed_attempts);  // 08P01 tells nothing more
 }
+
+TEST_CASE("pool: connections that are held come back after the pooler, and one at a time",
+          "[pgbouncer][queue]") {
+  WorkloadConfig c;
+  c.sessions = 60;
+  c.hold_connections = true;
+  c.between = Distribution::exponential(Duration(50ms));  // a few of them would do
+  c.write_time = Distribution::exponential(Duration(10ms));
+  c.retry.backoff = RetryPolicy::Backoff::drawn;
+  c.retry.pause = Distribution::uniform(Duration(50ms), Duration(150ms));
+  World w(40, c, 120s, 11);
+  w.sim.run_for(5s);
+  CHECK(w.load->connected() == 60);
+  CHECK(w.pooler->clients() == 60);
+  w.load->watch_connections();
+  w.pooler->kill();
+  const Time fault = w.sim.now();
+  w.sim.run_for(1s);
+  CHECK(w.load->connected() == 0);
+  CHECK(w.load->connected_again() == time_max);
+  CHECK(w.load->stats().refused_connects >= 60);
+  w.pooler->start();
+  w.sim.run_for(1s);
+  CHECK(w.load->connected() == 60);
+  CHECK(w.load->connected_again() > fault + 1s);
+  CHECK(w.load->connected_again() <= fault + 1s + 150ms);
+  // Work goes on, whoever it was that broke.
+  const std::uint64_t before = w.load->stats().completed;
+  w.sim.run_for(10s);
+  CHECK(w.load->stats().completed - before > 150);
+  CHECK(w.load->queued() <= 1);
+}
