@@ -43,6 +43,7 @@ enum class FaultKind : std::uint8_t {
   switchover,
   lag,
   containerd_deadlock,
+  read_only,
 };
 
 /// When a fault strikes: after `after` has happened (or the start of the run), plus `delay`.

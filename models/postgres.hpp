@@ -224,6 +224,8 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   const BackgroundLoad& background() const { return background_; }
   /// Whether the clients of the background load find this server.
   void set_background_reaches(bool reaches);
+  /// ALTER SYSTEM and a reload: survives restarts, does not travel to standbys.
+  void set_default_transaction_read_only(bool on);
   /// Places the last checkpoint as if the background load had been there for ever.
   void assume_steady_state();
   /// Closes the ledger's open stretch of background load: call before asking the ledger.
@@ -384,6 +386,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   std::vector<PostgresServer*> members_;
   BackgroundLoad background_;
   bool background_reaches_ = true;
+  bool default_transaction_read_only_ = false;
   bool use_slot_ = false;
   bool zombie_ = false;
   bool copying_ = false;  // single-user recovery, pg_rewind or pg_basebackup at work

@@ -101,7 +101,7 @@ sim::Task<SqlAnswer> PostgresServer::execute(Session& session, const SqlRequest 
   if (session.failed != SqlState::ok && session.in_block) {
     // "current transaction is aborted": the client learns again what failed, until the block ends.
     answer.state = session.failed;
-  } else if (writes && in_recovery()) {
+  } else if (writes && (in_recovery() || default_transaction_read_only_)) {
     answer.state = SqlState::read_only;
   } else if (writes && data_disk_ != nullptr && data_disk_->full()) {
     answer.state = SqlState::disk_full;

@@ -18,12 +18,17 @@ void PostgresServer::set_background_reaches(bool reaches) {
   update_background();
 }
 
+void PostgresServer::set_default_transaction_read_only(bool on) {
+  default_transaction_read_only_ = on;
+  update_background();
+}
+
 // The WAL grows at the load's rate while the load can commit: not while the server is stopped or in
 // recovery, while its disk stands still, or while commits wait for a standby.
 void PostgresServer::update_background() {
   if (volatile_.source != Source::curve || dying()) return;
-  const bool can_commit =
-      background_reaches_ && !volatile_.sessions_over && !group_.frozen() && disk_.healthy();
+  const bool can_commit = background_reaches_ && !volatile_.sessions_over && !group_.frozen() &&
+                          disk_.healthy() && !default_transaction_read_only_;
   const SynchronousCommit level = background_.synchronous_commit;
   const bool waits = waits_for_standby(level);
   const bool hangs = can_commit && waits && !sync_flows(level);

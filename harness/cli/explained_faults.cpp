@@ -14,7 +14,7 @@ struct FaultText {
   std::string_view source;
 };
 
-constexpr std::array<FaultText, 25> table = {{
+constexpr std::array<FaultText, 26> table = {{
     {FaultKind::pod_delete,
      "SIGTERM reaches Patroni, which closes its REST API and stops PostgreSQL in fast mode: "
      "sessions end with 57P01 after 0.05 to 0.25 s, and there the outage begins. Patroni polls "
@@ -308,6 +308,16 @@ constexpr std::array<FaultText, 25> table = {{
      {"pleg", "node_lifecycle", "kubelet", "switchover", "pod_delete"},
      "Kubernetes 1.32 pkg/kubelet/pleg/generic.go, kuberuntime_container.go, "
      "stateful_set_control.go; containerd issue 9770; harness/engine/node_plane.hpp"},
+    {FaultKind::read_only,
+     "ALTER SYSTEM SET default_transaction_read_only = on and a reload, as in the window of a "
+     "migration: every write is refused at once with 25006 and reads go on. No transaction takes "
+     "longer, so server connections stay free and a pool does not fill; what the clients do with "
+     "the refused writes decides: fail, retry, or keep and replay them. A window that blocks "
+     "writes instead (locks, synchronous commit without a standby, storage: disk_stall) fills the "
+     "pool within one hold time, and then reads wait too.",
+     {"disk_stall", "default_pool_size", "query_wait_timeout"},
+     "PostgreSQL 15, xact.c StartTransaction() and PreventCommandIfReadOnly(); derived, not "
+     "measured"},
 }};
 
 }  // namespace

@@ -289,6 +289,15 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
     case FaultKind::disk_full:
       co_await disturb_disks(fault, members);
       break;
+    case FaultKind::read_only:
+      for (SimulatedMember* member : members) {
+        member->postgres.set_default_transaction_read_only(true);
+      }
+      co_await sim::sleep_for(length_of(fault));
+      for (SimulatedMember* member : members) {
+        member->postgres.set_default_transaction_read_only(false);
+      }
+      break;
     case FaultKind::clock_jump:
       for (SimulatedMember* member : members) {
         member->host.clock().jump(fault.jump);

@@ -20,6 +20,8 @@ bool applies(FaultKind kind, const SystemSpec& system) {
   switch (kind) {
     case FaultKind::containerd_deadlock:
       return false;  // it shows after more time than a rehearsal watches
+    case FaultKind::read_only:
+      return false;  // planned, and as long as it was planned
     case FaultKind::pod_delete:
       return system.kubernetes.present;
     case FaultKind::pgbouncer_kill:

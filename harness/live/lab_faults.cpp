@@ -80,6 +80,8 @@ Problem cannot_inject(const FaultSpec& fault, const Lab& lab) {
     case FaultKind::disk_stall:
     case FaultKind::disk_full:
       return "a lab's members share this machine's file system; filling it would hit everything";
+    case FaultKind::read_only:
+      return "a lab's Patroni owns the server's settings: change them with patronictl edit-config";
     case FaultKind::lag:
       return "a lab does not limit the bandwidth of replication";
     case FaultKind::containerd_deadlock:

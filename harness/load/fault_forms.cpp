@@ -20,7 +20,7 @@ constexpr std::uint32_t host_roles = member_roles | bit(Role::dcs) | bit(Role::d
                                      bit(Role::clients);
 constexpr std::uint32_t dcs_roles = bit(Role::dcs);
 
-constexpr std::array<FaultForm, 25> forms = {{
+constexpr std::array<FaultForm, 26> forms = {{
     {FaultKind::pod_delete, "pod_delete", "the primary's pod is deleted",
      "kubectl delete pod: SIGTERM, SIGKILL, and the pod comes back",
      "released if the grace period lasts long enough, else it expires", Role::primary, member_roles,
@@ -105,6 +105,9 @@ constexpr std::array<FaultForm, 25> forms = {{
      "lists of containers hang: the node is NotReady, its pods run on",
      "kept: Patroni and PostgreSQL live and renew it", Role::primary, member_roles, fault_for,
      false},
+    {FaultKind::read_only, "read_only", "a read-only window",
+     "default_transaction_read_only = on: writes are refused with 25006, reads go on", "kept",
+     Role::primary, member_roles, fault_for, false},
 }};
 
 constexpr std::array<RoleName, 13> roles = {{{Role::named, ""},
