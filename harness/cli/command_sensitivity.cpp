@@ -75,7 +75,8 @@ class Evaluation {
       if (outcome.problem.empty() && value != no_value) sample.add(value);
       progress_.add();
     }
-    return statistic_of(measure_, sample).value.value_or(0) / (measure_.is_time() ? 1e9 : 1);
+    const double unit = measure_.is_time() ? 1e9 : measure_.is_fixed_point() ? 1e3 : 1;
+    return statistic_of(measure_, sample).value.value_or(0) / unit;
   }
 
   const WhatIfCommand& command_;
@@ -123,6 +124,10 @@ bool corners_load(const WhatIfCommand& command, const std::vector<VaryAxis>& axe
 
 std::string estimate_text(const sim::Estimate& e) {
   char text[80];
+  if (e.interval.low == e.interval.high) {
+    std::snprintf(text, sizeof text, "%.3g", e.value);
+    return text;
+  }
   std::snprintf(text, sizeof text, "%.3g [%.3g, %.3g]", e.value, e.interval.low, e.interval.high);
   return text;
 }
@@ -136,7 +141,7 @@ int command_sensitivity(const WhatIfCommand& command) {
   }
   std::vector<VaryAxis> axes;
   std::string problem;
-  const auto measure = parse_measure(
+  auto measure = parse_measure(
       command.measures.empty() ? std::string("rto.p50") : command.measures.front(), problem);
   if (!measure) std::fprintf(stderr, "predrill: --measure: %s\n", problem.c_str());
   if (!read_ranges(command, axes) || !measure) return exit_usage;
@@ -144,6 +149,7 @@ int command_sensitivity(const WhatIfCommand& command) {
   const auto current = load_scenario(command.scenario, command.common.settings, diagnostics);
   if (!report(diagnostics) || !current) return exit_usage;
   if (!can_simulate(current->system) || !corners_load(command, axes)) return exit_usage;
+  know_unit(*measure, current->system);
   const std::size_t runs = command.common.runs == 0 ? runs_of_a_point : command.common.runs;
   const bool screening = command.sensitivity == "morris";
   const std::size_t points =
@@ -186,9 +192,10 @@ int command_sensitivity(const WhatIfCommand& command) {
     std::fputs(to_json(document).c_str(), stdout);
     return exit_met;
   }
-  std::printf("%s\n%s of %s over the whole ranges, %zu points of %zu runs\n\n",
+  std::printf("%s\n%s of %s%s over the whole ranges, %zu points of %zu runs; [95 %% intervals]\n\n",
               current->title.c_str(), screening ? "Elementary effects" : "Shares of the variance",
-              measure->name.c_str(), points, runs);
+              measure->name.c_str(), screening && measure->is_time() ? ", in seconds," : "", points,
+              runs);
   std::vector<Table::Column> columns = {{"setting"}, {"range"}};
   for (const auto& [name, value] : part.sensitivity.front().indices) {
     columns.push_back({name, Table::Align::right});
@@ -208,9 +215,11 @@ int command_sensitivity(const WhatIfCommand& command) {
                     "mu_star: its size; sigma beside\nmu_star: how much it depends on the rest.\n"
                   : "\nfirst: the setting alone; total: with all that it does together with "
                     "others.\n");
-  std::printf(
-      "Where loop_wait + 2*retry_timeout > ttl, Patroni adjusts the values and that is "
-      "simulated.\n");
+  if (current->system.kind == nullptr) {
+    std::printf(
+        "Where loop_wait + 2*retry_timeout > ttl, Patroni adjusts the values and that is "
+        "simulated.\n");
+  }
   return exit_met;
 }
 

@@ -21,6 +21,7 @@
 #include "harness/what_if/optimise.hpp"
 #include "harness/what_if/study.hpp"
 #include "harness/what_if/study_text.hpp"
+#include "sim/order_statistics.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -84,12 +85,6 @@ bool read_options(const WhatIfCommand& command, std::vector<VaryAxis>& axes,
     }
   }
   return ok;
-}
-
-// Of what a cluster's runs say of transactions that are simulated one by one.
-std::optional<MeasureUnit> unit_of_load(const std::string& value) {
-  const bool time = value.starts_with("response.") || value == "backlog.lasts";
-  return time ? std::optional(MeasureUnit::time) : std::nullopt;
 }
 
 // A measure of a path that nobody asks would stay empty without a word.
@@ -177,6 +172,11 @@ std::string document_of(const StudyPlan& plan, const StudyResult& result,
   for (const std::string& vary : command.vary) {
     document.reproduce += " --vary " + shell_word(vary);
   }
+  for (const std::string& measure : command.measures) {
+    document.reproduce += " --measure " + shell_word(measure);
+  }
+  if (!command.optimise.empty())
+    document.reproduce += " --optimise " + shell_word(command.optimise);
   document.results.push_back(entry_of(plan, result, result.current, {}));
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     document.results.push_back(
@@ -200,9 +200,11 @@ std::string document_of(const StudyPlan& plan, const StudyResult& result,
 
 std::string heading(const StudyPlan& plan, const CommonOptions& common, std::size_t runs) {
   std::string text = plan.current.title.empty() ? plan.current.name : plan.current.title;
-  text += "\n" + std::to_string(plan.points.size()) + " configurations and the current one, " +
-          std::to_string(runs) + " runs each with the same seeds " + std::to_string(common.seed) +
-          " to " + std::to_string(common.seed + runs - 1) + ", path " + plan.current.path + "\n";
+  text += "\n" + std::to_string(plan.points.size()) +
+          (plan.points.size() == 1 ? " configuration" : " configurations") +
+          " and the current one, " + std::to_string(runs) + (runs == 1 ? " run" : " runs") +
+          " each with the same seeds " + std::to_string(common.seed) + " to " +
+          std::to_string(common.seed + runs - 1) + ", path " + plan.current.path + "\n";
   if (!plan.left_out.empty()) {
     text += std::to_string(plan.left_out.size()) +
             (plan.left_out.size() == 1 ? " point is" : " points are") +
@@ -210,6 +212,16 @@ std::string heading(const StudyPlan& plan, const CommonOptions& common, std::siz
             point_text(plan.left_out.front().values) + ": " + plan.left_out_because + "\n";
   }
   return text + "Times in seconds; [95 % intervals], differences paired run by run.\n\n";
+}
+
+// A lease buys a short outage with false failovers: beside the one always the other. A question
+// about nothing but load has neither.
+bool about_outages(const std::vector<StudyMeasure>& measures) {
+  using What = StudyMeasure::What;
+  return std::any_of(measures.begin(), measures.end(), [](const StudyMeasure& measure) {
+    return measure.what == What::rto || measure.what == What::downtime ||
+           measure.what == What::stage || measure.what == What::failover;
+  });
 }
 
 bool can_fail_over_falsely(const SystemSpec& system) {
@@ -285,6 +297,26 @@ StudyResult run_all(const StudyPlan& plan, const std::vector<StudyMeasure>& meas
   return result;
 }
 
+// Why a column has no interval, where more runs would give it one.
+std::string too_few_text(const StudyResult& result, std::size_t runs) {
+  const auto has_one = [](const StudyMeasure& measure, std::size_t n) {
+    return sim::quantile_rank_interval(static_cast<std::int64_t>(n), measure.p,
+                                       sim::usual_confidence)
+        .has_value();
+  };
+  std::string text;
+  for (const StudyMeasure& measure : result.measures) {
+    const bool quantile =
+        measure.statistic == StudyMeasure::Statistic::quantile && measure.p > 0 && measure.p < 1;
+    if (!quantile || has_one(measure, runs)) continue;
+    std::size_t enough = runs + 1;
+    while (enough < 1'000'000 && !has_one(measure, enough)) ++enough;
+    text += "No interval for " + measure.name + ": it takes " +
+            grouped(static_cast<std::int64_t>(enough)) + " runs.\n";
+  }
+  return text;
+}
+
 void print_text(const StudyPlan& plan, const StudyResult& result,
                 const std::vector<Elasticity>& moved, const std::vector<Disturbance>& disturbances,
                 const std::vector<Goal>& goals, const std::optional<Optimum>& optimum,
@@ -295,6 +327,7 @@ void print_text(const StudyPlan& plan, const StudyResult& result,
   if (!disturbances.empty()) more.push_back(false_failover_column(result));
   if (!plan.current.objectives.empty()) more.push_back(verdict_column(plan, result));
   print(study_text(plan, result, more, style));
+  print(too_few_text(result, runs));
   if (optimum) {
     section("Best for " + command.optimise, optimum_text(plan, result, goals, *optimum, style),
             style);
@@ -317,6 +350,19 @@ void print_text(const StudyPlan& plan, const StudyResult& result,
           style);
 }
 
+// Which values of its own a run tells is known once there is one.
+void say_unknown_values(const std::vector<StudyMeasure>& measures, const Summary& summary) {
+  if (summary.runs() == 0) return;
+  for (const StudyMeasure& measure : measures) {
+    if (measure.what != StudyMeasure::What::own || summary.values().contains(measure.own)) continue;
+    std::string known;
+    for (const auto& [name, value] : summary.values()) known += (known.empty() ? "" : ", ") + name;
+    complain("--measure", in_quotes(measure.name) + ": no run tells " + in_quotes(measure.own) +
+                              (known.empty() ? "; runs of this system have no values of their own"
+                                             : "; they tell " + known));
+  }
+}
+
 }  // namespace
 
 int command_what_if(const WhatIfCommand& command) {
@@ -330,10 +376,7 @@ int command_what_if(const WhatIfCommand& command) {
   if (!report(diagnostics) || !plan) return exit_usage;
   const SystemSpec& system = plan->current.system;
   if (command.measures.empty()) add_usual_measures(system, measures);
-  for (StudyMeasure& measure : measures) {
-    measure.own_unit =
-        system.kind != nullptr ? system.kind->unit_of(measure.own) : unit_of_load(measure.own);
-  }
+  for (StudyMeasure& measure : measures) know_unit(measure, system);
   if (!can_simulate(plan->current.system)) return exit_usage;
   if (!all_measured(measures, plan->current.system)) return exit_usage;
   if (plan->points.empty()) {
@@ -344,7 +387,11 @@ int command_what_if(const WhatIfCommand& command) {
   const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
   // Only a Patroni cluster fails over by mistake.
   std::vector<Disturbance> disturbances = plan->current.disturbances;
-  if (disturbances.empty() && can_fail_over_falsely(plan->current.system)) {
+  const bool asked = std::any_of(goals.begin(), goals.end(), [](const Goal& goal) {
+    return goal.measure == false_failovers_per_year;
+  });
+  if (disturbances.empty() && can_fail_over_falsely(plan->current.system) &&
+      (asked || about_outages(measures))) {
     disturbances = usual_disturbances();
   }
   std::vector<std::string> words = command.common.settings;
@@ -360,6 +407,7 @@ int command_what_if(const WhatIfCommand& command) {
   for (const std::string& problem : result.current.problems) {
     std::fprintf(stderr, "predrill: runs without a result: %s\n", problem.c_str());
   }
+  say_unknown_values(measures, result.current.summary);
   const std::vector<Elasticity> moved = elasticities(*plan, result);
   std::optional<Optimum> optimum;
   if (!goals.empty()) optimum = optimise(*plan, result, goals);
@@ -368,7 +416,9 @@ int command_what_if(const WhatIfCommand& command) {
   if (command.common.json()) {
     print(document);
   } else {
-    print_text(*plan, result, moved, disturbances, goals, optimum, command, runs);
+    const auto finished = static_cast<std::size_t>(result.current.summary.runs());
+    print_text(*plan, result, moved, disturbances, goals, optimum, command,
+               result.stopped ? finished : runs);
   }
   if (result.stopped) {
     std::fprintf(stderr, "predrill: interrupted; this is what was finished\n");

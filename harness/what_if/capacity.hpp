@@ -12,14 +12,17 @@ namespace predrill::harness {
 
 struct PoolForms {
   double rate = 0;  // transactions per second
-  double hold = 0;  // seconds that one of them keeps a server connection, on average
+  /// Seconds that one of them keeps a server connection, on average: its work, the flush of a
+  /// write's commit on the primary and on the synchronous standby, and the way there and back.
+  double hold = 0;
   double busy = 0;  // server connections in use on average (utilisation law)
   std::size_t servers = 0, reserve = 0, clients = 0;
   double capacity = 0;             // transactions per second at most
   analytic::QueueAnswer queue;     // M/M/c, in seconds
   analytic::QueueAnswer closed;    // clients that think in between: the machine repairman
-  bool has_outage = false;         // the scenario's first fault has a length
-  analytic::Backlog outage;        // if everything is blocked for that long and nobody gives up
+  double logins = 0;               // seconds of PgBouncer's thread: all clients log in at once
+  bool blocks = false;             // the scenario's first fault holds everything up, and ends
+  analytic::Backlog outage;        // after it, if nobody gives up
   analytic::Backlog with_reserve;  // the same with the reserve pool open
   /// What PgBouncer itself has waiting after it, and seconds until that is gone: a client waits
   /// with one transaction at most, so clients less servers. A new client queues behind these alone.

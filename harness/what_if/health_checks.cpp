@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "harness/kinds/gateway_spec.hpp"
+#include "harness/report/text_parts.hpp"
 #include "harness/what_if/study_text.hpp"
 
 namespace predrill::harness {
@@ -78,8 +79,8 @@ std::string check_forms_text(const StudyPlan& plan, const TextStyle& style) {
     std::snprintf(text, sizeof text, "%.3gx", forms.false_alarm(p) / now->false_alarm(p));
     return std::string(text);
   };
-  const auto add = [&](const std::string& name, const SystemSpec& system) {
-    const auto forms = check_forms(system);
+  for_each_configuration(plan, [&](const std::string& name, const ScenarioSpec& scenario) {
+    const auto forms = check_forms(scenario.system);
     if (!forms) return;
     table.add({name, range_text(forms->least_refused, forms->mean_refused, forms->most_refused),
                range_text(forms->least_silent, forms->mean_silent, forms->most_silent),
@@ -87,22 +88,15 @@ std::string check_forms_text(const StudyPlan& plan, const TextStyle& style) {
                long_time(forms->false_alarm(0.01) / forms->targets),
                long_time(forms->false_alarm(0.05) / forms->targets), factor(*forms, 0.01),
                factor(*forms, 0.05)});
-  };
-  add("now", plan.current.system);
-  for (const StudyPoint& point : plan.points) {
-    add(point_text(point.grid.values), point.scenario.system);
-  }
-  std::string text = table.text(style);
-  for (const std::string& line :
-       wrap("Found: least / mean / most time until a target that fails is unhealthy. False alarm: "
-            "mean time between two of all " +
-                std::to_string(now->targets) +
-                " targets, if each check fails by chance with this probability; rarer: against "
-                "now.",
-            style.width)) {
-    text += line + "\n";
-  }
-  return text;
+  });
+  return table.text(style) +
+         paragraph(
+             "Found: least / mean / most time until a target that fails is unhealthy. False "
+             "alarm: mean time between two of all " +
+                 std::to_string(now->targets) +
+                 " targets, if each check fails by chance with this probability; rarer: "
+                 "against now.",
+             style);
 }
 
 }  // namespace predrill::harness

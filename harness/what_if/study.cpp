@@ -7,6 +7,7 @@
 
 #include "harness/engine/run.hpp"
 #include "harness/engine/run_store.hpp"
+#include "harness/kinds/system_kind.hpp"
 #include "harness/load/load.hpp"
 #include "models/patroni_config.hpp"
 #include "sim/parallel.hpp"
@@ -118,6 +119,18 @@ void evaluate(const std::vector<StudyMeasure>& measures, const PointResult& curr
 }
 
 }  // namespace
+
+void know_unit(StudyMeasure& measure, const SystemSpec& system) {
+  const std::string& own = measure.own;
+  // Of transactions that are simulated one by one.
+  const bool time =
+      own.starts_with("response.") || own == "backlog.lasts" || own == "connections.back";
+  if (system.kind != nullptr) {
+    measure.own_unit = system.kind->unit_of(own);
+  } else if (time) {
+    measure.own_unit = MeasureUnit::time;
+  }
+}
 
 std::optional<StudyPlan> plan_study(const std::filesystem::path& scenario,
                                     const std::vector<std::string>& settings,

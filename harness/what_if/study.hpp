@@ -27,6 +27,9 @@ struct StudyPoint {
   ScenarioSpec scenario;
 };
 
+/// What an "own." measure counts is known by the kind of the system alone.
+void know_unit(StudyMeasure& measure, const SystemSpec& system);
+
 /// The points that can be simulated as they are written.
 struct StudyPlan {
   std::vector<VaryAxis> axes;

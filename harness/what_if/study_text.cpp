@@ -54,9 +54,13 @@ class MeasureColumn {
   MeasureColumn(const StudyMeasure& measure, const StudyResult& result)
       : measure_(measure), decimals_(measure.is_time() ? decimals_of(measure, result) : 0) {}
 
-  std::string cell(const StudyValue& value, const Summary& summary) const {
+  std::string cell(const StudyValue& value, const Summary& summary,
+                   const ScenarioSpec& scenario) const {
     if (!value.value) return "–";
-    std::string text = is_lower_bound(*value.value, summary) ? "≥ " : "";
+    // What a run tells of its load as a time ends with the run at the latest.
+    const bool cut = measure_.own_unit == MeasureUnit::time &&
+                     *value.value >= static_cast<double>(scenario.run_for.count());
+    std::string text = cut || is_lower_bound(*value.value, summary) ? "≥ " : "";
     text += number(*value.value);
     if (value.interval && value.interval->low != value.interval->high) {
       text += " [" + number(value.interval->low) + ", " + number(value.interval->high) + "]";
@@ -110,6 +114,13 @@ std::string point_text(const Assignments& values) {
   return text.empty() ? "as it is" : text;
 }
 
+void for_each_configuration(
+    const StudyPlan& plan,
+    const std::function<void(const std::string&, const ScenarioSpec&)>& tell) {
+  tell("now", plan.current);
+  for (const StudyPoint& point : plan.points) tell(point_text(point.grid.values), point.scenario);
+}
+
 std::string study_text(const StudyPlan& plan, const StudyResult& result,
                        const std::vector<StudyColumn>& more, const TextStyle& style) {
   using Align = Table::Align;
@@ -124,15 +135,15 @@ std::string study_text(const StudyPlan& plan, const StudyResult& result,
   }
   for (const StudyColumn& column : more) columns.push_back({column.title, Align::right});
   Table table(std::move(columns));
-  const auto add = [&](const Assignments& values, const PointResult& point, bool now,
-                       std::size_t index) {
+  const auto add = [&](const Assignments& values, const PointResult& point,
+                       const ScenarioSpec& scenario, bool now, std::size_t index) {
     std::vector<Table::Cell> row;
     for (std::size_t i = 0; i < titles.size(); ++i) {
       row.emplace_back(now ? (i == 0 ? "now" : "") : values[i].second);
     }
     const bool same = !now && point.summary.fingerprint() == result.current.summary.fingerprint();
     for (std::size_t m = 0; m < measures.size(); ++m) {
-      row.emplace_back(measures[m].cell(point.measured[m], point.summary));
+      row.emplace_back(measures[m].cell(point.measured[m], point.summary, scenario));
       const StudyValue& difference = point.differences[m];
       const Colour colour = !is_significant(difference) ? Colour::dim
                             : *difference.value < 0     ? Colour::green
@@ -144,9 +155,9 @@ std::string study_text(const StudyPlan& plan, const StudyResult& result,
     }
     table.add(std::move(row));
   };
-  add({}, result.current, true, 0);
+  add({}, result.current, plan.current, true, 0);
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
-    add(plan.points[i].grid.values, result.points[i], false, i);
+    add(plan.points[i].grid.values, result.points[i], plan.points[i].scenario, false, i);
   }
   return table.text(style);
 }

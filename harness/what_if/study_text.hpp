@@ -1,6 +1,7 @@
 // A study as text: the table of all points, heat maps, elasticities.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ std::string heat_map_text(const StudyPlan& plan, const StudyResult& result, std:
                           const TextStyle& style);
 
 std::string elasticity_text(const std::vector<Elasticity>& all, const TextStyle& style);
+
+/// Tells of the current configuration ("now"), then of each point under its point_text.
+void for_each_configuration(
+    const StudyPlan& plan,
+    const std::function<void(const std::string& name, const ScenarioSpec& scenario)>& tell);
 
 /// "ttl 20, loop_wait 5": the last word of each path and its value.
 std::string point_text(const Assignments& values);
