@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "harness/analytic/markov.hpp"
+#include "sim/paired_sample.hpp"
 #include "sim/random.hpp"
 
 namespace predrill::harness::analytic {
@@ -55,6 +56,16 @@ RedundancyAnswer solve(const Redundancy& redundancy) {
   return answer;
 }
 
+namespace {
+
+// Only a system with a second member fails over; without one the outage is the repair, which
+// the part "no member left" counts.
+double effective_rate(const SimulatedFailure& failure, const RedundancyAnswer& redundancy) {
+  return failure.rate.per_year * (failure.rate.fault == "node_loss" ? redundancy.enough : 1.0);
+}
+
+}  // namespace
+
 YearlyDowntime yearly_downtime(const std::vector<SimulatedFailure>& failures,
                                const RedundancyAnswer& redundancy) {
   YearlyDowntime year;
@@ -67,25 +78,68 @@ YearlyDowntime yearly_downtime(const std::vector<SimulatedFailure>& failures,
     if (const auto mean = failure.outages.mean_estimate()) {
       part.outage = sim::Estimate{
           mean->value / 1e9, {std::max(0.0, mean->interval.low / 1e9), mean->interval.high / 1e9}};
-      // Only a system with a second member fails over; without one the outage is the repair, which
-      // the last part counts.
-      const double rate =
-          failure.rate.per_year * (failure.rate.fault == "node_loss" ? redundancy.enough : 1.0);
+      const double rate = effective_rate(failure, redundancy);
       part.seconds = {rate * part.outage->value,
                       {rate * part.outage->interval.low, rate * part.outage->interval.high}};
       const double half = (part.seconds.interval.high - part.seconds.interval.low) / 2;
       variance += half * half;
+      if (const auto rows = failure.rows.mean_estimate()) {
+        part.rows =
+            sim::Estimate{rate * rows->value,
+                          {std::max(0.0, rate * rows->interval.low), rate * rows->interval.high}};
+      }
     }
     year.seconds.value += part.seconds.value;
     year.parts.push_back(std::move(part));
   }
-  const double lost = redundancy.all_lost * seconds_of_a_year;
-  year.parts.push_back({"no member left", 1 / redundancy.years_to_loss, std::nullopt,
-                        sim::Estimate{lost, {lost, lost}}, false});
-  year.seconds.value += lost;
+  if (redundancy.years_to_loss > 0) {
+    const double lost = redundancy.all_lost * seconds_of_a_year;
+    year.parts.push_back({"no member left", 1 / redundancy.years_to_loss, std::nullopt,
+                          sim::Estimate{lost, {lost, lost}}, std::nullopt, false});
+    year.seconds.value += lost;
+  }
   const double half = std::sqrt(variance);
   year.seconds.interval = {std::max(0.0, year.seconds.value - half), year.seconds.value + half};
   return year;
+}
+
+sim::Estimate saved(const std::vector<SimulatedFailure>& now,
+                    const std::vector<SimulatedFailure>& changed,
+                    const RedundancyAnswer& redundancy) {
+  sim::Estimate sum;
+  double variance = 0;
+  const auto add = [&](const SimulatedFailure& failure, const sim::Sample& seconds, double sign) {
+    const auto mean = seconds.mean_estimate();
+    if (!mean) return;
+    const double rate = effective_rate(failure, redundancy) / 1e9;
+    const double half = rate * (mean->interval.high - mean->interval.low) / 2;
+    sum.value += sign * rate * mean->value;
+    variance += half * half;
+  };
+  const auto of = [](const std::vector<SimulatedFailure>& all, const std::string& fault) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const SimulatedFailure& one) {
+      return one.rate.fault == fault;
+    });
+    return found == all.end() ? nullptr : &*found;
+  };
+  for (const SimulatedFailure& failure : now) {
+    const SimulatedFailure* other = of(changed, failure.rate.fault);
+    if (other == nullptr) {
+      add(failure, failure.outages, 1);
+      continue;
+    }
+    sim::PairedSample pairs;
+    for (std::size_t i = 0; i < std::min(failure.by_run.size(), other->by_run.size()); ++i) {
+      if (failure.by_run[i] && other->by_run[i]) pairs.add(*other->by_run[i], *failure.by_run[i]);
+    }
+    add(failure, pairs.differences(), 1);
+  }
+  for (const SimulatedFailure& failure : changed) {
+    if (of(now, failure.rate.fault) == nullptr) add(failure, failure.outages, -1);
+  }
+  const double half = std::sqrt(variance);
+  sum.interval = {sum.value - half, sum.value + half};
+  return sum;
 }
 
 double budget_use(const ErrorBudget& budget, const sim::Estimate& seconds_per_year) {

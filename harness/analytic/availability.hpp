@@ -30,6 +30,9 @@ struct SimulatedFailure {
   FailureRate rate;
   sim::Sample outages;
   bool censored = false;  // some had not ended: means are lower bounds
+  sim::Sample rows{};     // acknowledged ones that were lost
+  /// The same outages by run, for comparisons of the same seeds; nullopt: a run without a result.
+  std::vector<std::optional<sim::Duration>> by_run{};
 };
 
 /// Members that are lost one by one and come back after a repair.
@@ -53,13 +56,21 @@ struct YearlyDowntime {
     double per_year = 0;
     std::optional<sim::Estimate> outage;  // seconds; of one failure
     sim::Estimate seconds;                // a year
+    std::optional<sim::Estimate> rows;    // acknowledged ones that are lost, a year
     bool censored = false;
   };
-  std::vector<Part> parts;  // the last one: no member left
+  std::vector<Part> parts;  // the last one of a system with members: no member left
   sim::Estimate seconds;    // a year; the intervals of the parts are independent
 };
 YearlyDowntime yearly_downtime(const std::vector<SimulatedFailure>& failures,
                                const RedundancyAnswer& redundancy);
+
+/// Seconds a year that the first has more than the second, which failed under the same seeds:
+/// paired run by run, so that what both have in common cancels. Failures that only one of them has
+/// count in full.
+sim::Estimate saved(const std::vector<SimulatedFailure>& now,
+                    const std::vector<SimulatedFailure>& changed,
+                    const RedundancyAnswer& redundancy);
 
 /// An objective such as 99.9 % over 30 days.
 struct ErrorBudget {

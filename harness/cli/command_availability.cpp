@@ -10,12 +10,12 @@
 #include "harness/cli/terminal.hpp"
 #include "harness/engine/campaign.hpp"
 #include "harness/engine/rehearsal.hpp"
-#include "harness/load/fault_forms.hpp"
 #include "harness/load/load.hpp"
 #include "harness/measure/result_document.hpp"
 #include "harness/measure/verdict.hpp"
 #include "harness/report/number.hpp"
 #include "harness/report/progress.hpp"
+#include "harness/report/text_parts.hpp"
 #include "harness/what_if/axes.hpp"
 
 #ifndef PREDRILL_VERSION
@@ -36,25 +36,34 @@ bool complain(const std::string& option, const std::string& problem) {
   return false;
 }
 
-// --rate node_loss=2; a fault that is given a rate of its own loses the assumed one.
-bool read_rates(const AvailabilityCommand& command, std::vector<FailureRate>& rates) {
-  rates = analytic::usual_failure_rates();
+// --rate node_loss=2; a fault that is given a rate of its own loses the assumed one. Rates are
+// assumed for a cluster alone.
+bool read_rates(const AvailabilityCommand& command, const SystemSpec& system,
+                std::vector<FailureRate>& rates) {
+  if (system.kind == nullptr) rates = analytic::usual_failure_rates();
+  std::vector<std::string> known;
+  std::string list;
+  for (const ScenarioSpec& one : rehearsal_scenarios(system, {}, {})) {
+    list += (known.empty() ? "" : ", ") + one.name;
+    known.push_back(one.name);
+  }
   bool ok = true;
   for (const std::string& text : command.rates) {
     const std::size_t equals = text.find('=');
     const std::string fault = text.substr(0, equals);
     const double value =
         equals == std::string::npos ? -1 : numeric(text.substr(equals + 1)).value_or(-1);
-    const auto catalogue = fault_forms();
-    const bool known = std::any_of(catalogue.begin(), catalogue.end(),
-                                   [&](const FaultForm& one) { return one.name == fault; });
-    if (!known || value < 0) {
+    if (value < 0 || std::find(known.begin(), known.end(), fault) == known.end()) {
       ok = complain("--rate",
-                    "\"" + text + "\" is not FAULT=times a year; see predrill list faults");
+                    "\"" + text + "\" is not FAULT=times a year; this system knows " + list);
       continue;
     }
     std::erase_if(rates, [&](const FailureRate& rate) { return rate.fault == fault; });
     rates.push_back({fault, value, "given"});
+  }
+  if (ok && rates.empty()) {
+    ok = complain("--rate", "nothing is assumed of how often " + system.name +
+                                " fails; give FAULT=times a year for some of " + list);
   }
   return ok;
 }
@@ -77,14 +86,22 @@ Answer simulate(const SystemSpec& system, const std::vector<FailureRate>& rates,
   for (const FailureRate& rate : rates) {
     const auto scenarios = rehearsal_scenarios(system, {rate.fault}, {});
     if (scenarios.empty() || rate.per_year == 0) continue;
+    std::vector<std::optional<sim::Duration>> by_run(runs);
     CampaignResult result = run_campaign(
         scenarios.front(), {.first_seed = common.seed,
                             .runs = runs,
                             .jobs = common.jobs,
                             .stop = &interrupted(),
-                            .progress = [&](std::size_t, std::size_t) { progress.add(); }});
-    answer.failures.push_back(
-        {rate, result.all.objective_path().downtime, result.all.censored() > 0});
+                            .progress = [&](std::size_t, std::size_t) { progress.add(); },
+                            .each =
+                                [&](const RunMeasures& run) {
+                                  const PathRun* path = run.find_path(scenarios.front().path);
+                                  if (path != nullptr)
+                                    by_run[run.seed - common.seed] = path->measures.downtime;
+                                }});
+    answer.failures.push_back({rate, result.all.objective_path().downtime,
+                               result.all.censored() > 0, result.all.rpo_rows(),
+                               std::move(by_run)});
     answer.campaigns.push_back(std::move(result));
   }
   return answer;
@@ -97,21 +114,31 @@ std::string seconds_cell(const sim::Estimate& e, bool lower_bound = false) {
   return text;
 }
 
+std::string rows_cell(const sim::Estimate& e) {
+  char text[96];
+  std::snprintf(text, sizeof text, "%.3g [%.3g, %.3g]", e.value, e.interval.low, e.interval.high);
+  return text;
+}
+
 void print_year(const analytic::YearlyDowntime& year, const TextStyle& style) {
   Table table({{"failure"},
                {"a year", Table::Align::right},
                {"outage, s", Table::Align::right},
                {"downtime a year, s", Table::Align::right},
-               {"share", Table::Align::right}});
+               {"share", Table::Align::right},
+               {"rows lost a year", Table::Align::right}});
   for (const auto& part : year.parts) {
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.3g", part.per_year);
     const bool known = part.outage.has_value();
     table.add({part.name, rate, known ? seconds_cell(*part.outage, part.censored) : "",
                seconds_cell(part.seconds, part.censored),
-               percent_text(year.seconds.value > 0 ? part.seconds.value / year.seconds.value : 0)});
+               percent_text(year.seconds.value > 0 ? part.seconds.value / year.seconds.value : 0),
+               !part.rows              ? ""
+               : part.rows->value == 0 ? "0"
+                                       : rows_cell(*part.rows)});
   }
-  table.add({"all", "", "", seconds_cell(year.seconds), "100 %"});
+  table.add({"all", "", "", seconds_cell(year.seconds), "100 %", ""});
   std::fputs(table.text(style).c_str(), stdout);
 }
 
@@ -142,7 +169,7 @@ YearEntry year_of(const Question& question, const Answer& answer, const Asked& a
     const auto& part = answer.year.parts[i];
     const std::string source = i < answer.failures.size() ? answer.failures[i].rate.source : "";
     entry.failures.push_back(
-        {part.name, part.per_year, source, part.outage, part.seconds, part.censored});
+        {part.name, part.per_year, source, part.outage, part.seconds, part.rows, part.censored});
   }
   return entry;
 }
@@ -175,6 +202,10 @@ std::string document_of(const std::vector<Question>& questions, const std::vecto
   for (std::size_t q = 0; q < questions.size(); ++q) {
     const Answer& answer = answers[q];
     part.years.push_back(year_of(questions[q], answer, asked));
+    if (q > 0) {
+      part.years.back().saved =
+          analytic::saved(answers.front().failures, answer.failures, asked.lost);
+    }
     for (std::size_t i = 0; i < answer.failures.size(); ++i) {
       ResultEntry entry;
       entry.scenario = answer.failures[i].rate.fault;
@@ -193,6 +224,40 @@ std::string document_of(const std::vector<Question>& questions, const std::vecto
   return to_json(document);
 }
 
+std::string years_text(double years) {
+  char text[48];
+  if (years >= 1e6) {
+    std::snprintf(text, sizeof text, "%.3g million years", years / 1e6);
+  } else {
+    std::snprintf(text, sizeof text, "%.3g years", years);
+  }
+  return text;
+}
+
+std::string budget_text(const Asked& asked, const AvailabilityCommand& command,
+                        const analytic::YearlyDowntime& now) {
+  char text[512];
+  std::snprintf(text, sizeof text,
+                "Objective %s over %s: a budget of %.1f min, of which %.1f %% is used on average. ",
+                command.slo.c_str(), command.window.c_str(), asked.budget.seconds() / 60,
+                100 * analytic::budget_use(asked.budget, now.seconds));
+  std::string all = text;
+  if (asked.exceeded.high < 1e-4) {
+    all += "Less than one window in 10,000 uses more than all of it. ";
+  } else {
+    std::snprintf(text, sizeof text, "A share of %.2f %% to %.2f %% of windows uses more. ",
+                  100 * asked.exceeded.low, 100 * asked.exceeded.high);
+    all += text;
+  }
+  if (asked.redundancy.members == 0) return all;
+  std::snprintf(text, sizeof text,
+                "All %zu members are lost at once every %s (Markov chain: each is lost %.3g times "
+                "a year, back after %s).",
+                asked.redundancy.members, years_text(asked.lost.years_to_loss).c_str(),
+                asked.redundancy.losses_per_year, sim::to_text(asked.redundancy.repair).c_str());
+  return all + text;
+}
+
 void print_text(const std::vector<Question>& questions, const std::vector<Answer>& answers,
                 const Asked& asked, const AvailabilityCommand& command, std::size_t runs) {
   const TextStyle style = style_of_output();
@@ -200,17 +265,7 @@ void print_text(const std::vector<Question>& questions, const std::vector<Answer
               questions.front().system.name.c_str(), runs);
   const analytic::YearlyDowntime& now = answers.front().year;
   print_year(now, style);
-  std::printf(
-      "\nObjective %s over %s: a budget of %.1f min, of which %.1f %% is used on average; "
-      "a window\nuses more than all of it with a probability of %.2f %% to %.2f %%.\n",
-      command.slo.c_str(), command.window.c_str(), asked.budget.seconds() / 60,
-      100 * analytic::budget_use(asked.budget, now.seconds), 100 * asked.exceeded.low,
-      100 * asked.exceeded.high);
-  std::printf(
-      "All %zu members are lost at once every %.3g years (Markov chain: each is lost %.3g "
-      "times a year, back after %s).\n",
-      asked.redundancy.members, asked.lost.years_to_loss, asked.redundancy.losses_per_year,
-      sim::to_text(asked.redundancy.repair).c_str());
+  std::fputs(("\n" + paragraph(budget_text(asked, command, now), style)).c_str(), stdout);
   if (questions.size() > 1) {
     std::fputs(("\n" + coloured("What each change is worth", Colour::bold, style) + "\n").c_str(),
                stdout);
@@ -220,12 +275,13 @@ void print_text(const std::vector<Question>& questions, const std::vector<Answer
                  {"budget used", Table::Align::right}});
     for (std::size_t i = 1; i < questions.size(); ++i) {
       const sim::Estimate& seconds = answers[i].year.seconds;
-      char saved[32];
-      std::snprintf(saved, sizeof saved, "%.1f", now.seconds.value - seconds.value);
-      table.add({questions[i].name, seconds_cell(seconds), saved,
+      const sim::Estimate saved =
+          analytic::saved(answers.front().failures, answers[i].failures, asked.lost);
+      table.add({questions[i].name, seconds_cell(seconds), seconds_cell(saved),
                  percent_text(analytic::budget_use(asked.budget, seconds), 1)});
     }
     std::fputs(table.text(style).c_str(), stdout);
+    std::fputs("Saved: paired run by run, 95 % interval; below zero: it costs.\n", stdout);
   }
   print_rates(answers.front().failures, style);
 }
@@ -233,8 +289,7 @@ void print_text(const std::vector<Question>& questions, const std::vector<Answer
 }  // namespace
 
 int command_availability(const AvailabilityCommand& command) {
-  std::vector<FailureRate> rates;
-  bool ok = read_rates(command, rates);
+  bool ok = true;
   const auto slo = numeric(command.slo);
   if (!slo || *slo <= 0 || *slo >= 1) ok = complain("--slo", "write a share, as in 99.9%");
   const auto window = sim::parse_duration(command.window);
@@ -253,6 +308,8 @@ int command_availability(const AvailabilityCommand& command) {
     if (!report(diagnostics) || !system || !can_simulate(*system)) return exit_usage;
     questions.push_back({name, std::move(*system)});
   }
+  std::vector<FailureRate> rates;
+  if (!read_rates(command, questions.front().system, rates)) return exit_usage;
   const std::size_t runs = command.common.runs == 0 ? usual_runs : command.common.runs;
   const double member_losses = [&] {
     double sum = 0;
@@ -261,7 +318,7 @@ int command_availability(const AvailabilityCommand& command) {
   }();
   Asked asked{
       {*slo, *window}, {questions.front().system.members.size(), member_losses, *repair}, {}, {}};
-  asked.lost = analytic::solve(asked.redundancy);
+  if (asked.redundancy.members > 0) asked.lost = analytic::solve(asked.redundancy);
   std::vector<Answer> answers;
   {
     Progress progress("availability",

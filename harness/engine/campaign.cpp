@@ -133,6 +133,7 @@ CampaignResult run_campaign(const ScenarioSpec& scenario, const CampaignOptions&
         continue;
       }
       add(*run, result);
+      if (options.each && run->problem.empty()) options.each(run->measures);
       if (ending && run->problem.empty()) ending->add(run->measures, scenario.path);
     }
     if (options.batch) options.batch(result.all);

@@ -42,6 +42,8 @@ struct CampaignOptions {
   std::function<void(std::size_t done, std::size_t all)> progress{};
   /// Told after every batch, with all runs so far.
   std::function<void(const Summary&)> batch{};
+  /// Told of every run that has a result, in the order of their seeds.
+  std::function<void(const RunMeasures&)> each{};
   std::optional<StopRule> until{};
   RunStore* store = nullptr;  // keeps finished runs, and has those of an earlier attempt
   std::uint64_t part = 0;     // of the store

@@ -358,29 +358,43 @@ Json what_if_of(const WhatIfPart& part) {
   return json;
 }
 
+Json estimate_of(const sim::Estimate& e) {
+  Json json;
+  json["value"] = estimate(e.value);
+  json["ci"] = estimate_interval(e.interval);
+  return json;
+}
+
+Json rare_of(const RarePart& part) {
+  Json json;
+  json["path"] = part.path;
+  json["length_s"] = seconds(part.length);
+  json["probability"] = estimate_of(part.probability);
+  json["passed"] = part.passed;
+  json["runs"] = part.runs;
+  return json;
+}
+
 Json availability_of(const AvailabilityPart& part) {
-  const auto one = [](const sim::Estimate& e) {
-    Json json;
-    json["value"] = estimate(e.value);
-    json["ci"] = estimate_interval(e.interval);
-    return json;
-  };
+  const auto one = estimate_of;
   Json json;
   json["slo"] = part.slo;
   json["window_s"] = seconds(part.window);
   json["budget_s"] = estimate(part.budget);
   json["budget_exceeded_ci"] = estimate_interval(part.exceeded);
   json["verdict"] = part.met ? "met" : "missed";
-  json["members"] = {{"count", part.members},
-                     {"lost_per_year", estimate(part.losses_per_year)},
-                     {"repair_s", seconds(part.repair)},
-                     {"years_until_all_are_lost", estimate(part.years_to_loss)}};
+  if (part.members > 0)
+    json["members"] = {{"count", part.members},
+                       {"lost_per_year", estimate(part.losses_per_year)},
+                       {"repair_s", seconds(part.repair)},
+                       {"years_until_all_are_lost", estimate(part.years_to_loss)}};
   Json years = Json::array();
   for (const YearEntry& entry : part.years) {
     Json year;
     year["change"] = entry.change;
     year["downtime_s"] = one(entry.seconds);
     year["budget_used"] = estimate(entry.budget_used);
+    if (entry.saved) year["saved_s"] = one(*entry.saved);
     Json failures = Json::array();
     for (const YearlyFailure& failure : entry.failures) {
       Json row;
@@ -389,6 +403,7 @@ Json availability_of(const AvailabilityPart& part) {
       row["source"] = failure.source;
       row["outage_s"] = failure.outage ? one(*failure.outage) : Json();
       row["downtime_s"] = one(failure.seconds);
+      row["lost_rows"] = failure.rows ? one(*failure.rows) : Json();
       row["lower_bound"] = failure.lower_bound;
       failures.push_back(std::move(row));
     }
@@ -489,6 +504,7 @@ std::string to_json(const ResultDocument& document) {
   for (const ResultEntry& entry : document.results) results.push_back(entry_of(entry));
   json["results"] = std::move(results);
   if (document.what_if) json["what_if"] = what_if_of(*document.what_if);
+  if (document.rare) json["rare"] = rare_of(*document.rare);
   if (document.availability) json["availability"] = availability_of(*document.availability);
   if (!document.timeline.empty()) {
     Json timeline = Json::array();

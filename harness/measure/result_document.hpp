@@ -76,13 +76,15 @@ struct YearlyFailure {
   std::string source;                   // of the rate; empty: computed
   std::optional<sim::Estimate> outage;  // seconds; of one failure
   sim::Estimate seconds;                // a year
+  std::optional<sim::Estimate> rows;    // acknowledged ones that it loses, a year
   bool lower_bound = false;             // some outages had not ended
 };
 
 struct YearEntry {
   std::string change;  // "as it is", "patroni.ttl=20"
   sim::Estimate seconds;
-  double budget_used = 0;  // share of the error budget, on average
+  double budget_used = 0;              // share of the error budget, on average
+  std::optional<sim::Estimate> saved;  // seconds a year against "as it is", paired
   std::vector<YearlyFailure> failures;
 };
 
@@ -93,11 +95,20 @@ struct AvailabilityPart {
   double budget = 0;                 // seconds
   sim::Interval<double> exceeded{};  // probability that a window uses more than all of it
   bool met = false;                  // as it is, the budget suffices on average
-  std::size_t members = 0;
-  double losses_per_year = 0;  // of each member
+  std::size_t members = 0;           // 0: the rest says nothing
+  double losses_per_year = 0;        // of each member
   sim::Duration repair{};
   double years_to_loss = 0;  // of all members at once
   std::vector<YearEntry> years;
+};
+
+/// How likely an outage is that no campaign would meet; by splitting, so there are no results.
+struct RarePart {
+  std::string path;
+  sim::Duration length{};  // of the outage, from the fault
+  sim::Estimate probability;
+  std::vector<double> passed;  // by level: share of those that passed the one before
+  std::uint64_t runs = 0;
 };
 
 struct ResultDocument {
@@ -109,6 +120,7 @@ struct ResultDocument {
   std::vector<TimelineEntry> timeline;  // single runs
   std::optional<WhatIfPart> what_if{};
   std::optional<AvailabilityPart> availability{};
+  std::optional<RarePart> rare{};
   std::string reproduce{};  // the command that gives this document again; may be empty
 };
 

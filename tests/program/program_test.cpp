@@ -185,6 +185,9 @@ TEST_CASE("program: a campaign that is killed goes on and writes the same file",
   }  // SIGKILL
   REQUIRE(fs::exists(killed + "/runs.part"));
   CHECK_FALSE(fs::exists(killed + "/result.json"));
+  Program forgot(with({"--out", killed}));  // what was paid for is not thrown away
+  CHECK(forgot.wait() == 2);
+  CHECK(contains(forgot.errors, "go on with --resume"));
   Program resumed(with({"--out", killed, "--jobs", "2", "--resume"}));
   resumed.wait();
   INFO(resumed.errors);
@@ -248,11 +251,30 @@ TEST_CASE("program: availability answers with one document", "[program]") {
   const Json& failures = document["availability"]["years"][0]["failures"];
   CHECK(document["results"].size() == 2 * (failures.size() - 1));  // without "no member left"
   CHECK(document["availability"]["members"]["lost_per_year"] == 2.0);
+  CHECK(failures[0]["lost_rows"]["value"].is_number());
+  CHECK(document["availability"]["years"][1]["saved_s"]["ci"].size() == 2);
   std::ifstream schema(PREDRILL_SOURCE_DIR "/scenarios/schema/result.schema.json");
   const std::string text{std::istreambuf_iterator<char>(schema), std::istreambuf_iterator<char>()};
   for (const auto& problem : predrill::harness::validate_against_schema(program.output, text)) {
     FAIL_CHECK(problem.text());
   }
+}
+
+TEST_CASE("program: how often a service fails is not assumed", "[program]") {
+  const std::string gateway = PREDRILL_SOURCE_DIR "/scenarios/systems/payment-gateway";
+  Program nothing({"availability", gateway, "--runs", "2"});
+  CHECK(nothing.wait() == 2);
+  CHECK(contains(nothing.errors, "give FAULT=times a year for some of "));
+  Program other({"availability", gateway, "--runs", "2", "--rate", "node_loss=1"});
+  CHECK(other.wait() == 2);
+  CHECK(contains(other.errors, "this system knows "));
+  Program one(
+      {"availability", gateway, "--runs", "2", "--rate", "node_power_loss=1", "--format", "json"});
+  one.wait();
+  INFO(one.errors);
+  const Json document = Json::parse(one.output);
+  CHECK_FALSE(document["availability"].contains("members"));
+  CHECK(document["availability"]["years"][0]["failures"].size() == 1);
 }
 
 TEST_CASE("program: what-if answers with one document", "[program]") {

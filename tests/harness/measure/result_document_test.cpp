@@ -127,6 +127,18 @@ TEST_CASE("result: many runs, in whatever order, to the byte", "[measure]") {
   CHECK(j["results"][0]["rto_s"]["p95_ci"].size() == 2);
 }
 
+TEST_CASE("result: a probability that splitting found", "[measure]") {
+  ResultDocument document{"run", "0.1.0", "user-profile-db", 17, {}, {}};
+  document.rare = RarePart{"pgbouncer", 10min, {2e-5, {1e-5, 3e-5}}, {0.5, 0.02}, 2000};
+  const std::string text = to_json(document);
+  check_valid(text);
+  const json rare = json::parse(text)["rare"];
+  CHECK(rare["length_s"] == 600);
+  CHECK(rare["probability"]["value"] == 2e-5);
+  CHECK(rare["probability"]["ci"][1] == 3e-5);
+  CHECK(rare["passed"] == json({0.5, 0.02}));
+}
+
 TEST_CASE("result: without any run it is still a document", "[measure]") {
   const Summary summary;
   ResultEntry entry;
