@@ -26,54 +26,69 @@ struct SplittingOptions {
 };
 
 struct SplittingResult {
-  Estimate probability;        // the interval is Student's, over the replicates, and not below 0
+  /// The interval is Student's, over the replicates, and not below 0. Where no trajectory got to
+  /// the end it goes from 0 to what the last level that was tried may have, its Clopper-Pearson
+  /// bound times the shares before it: the uncertainty of those is left out.
+  Estimate probability;
   std::vector<double> passed;  // share that passed each level, over all replicates
   std::uint64_t trajectories = 0;
 };
 
+/// One of the independent estimates.
+struct SplittingReplicate {
+  double probability = 0;
+  std::vector<std::uint64_t> begun;   // trajectories by level
+  std::vector<std::uint64_t> passed;  // of them
+};
+
 /// The mean of independent unbiased estimates with its interval.
 Estimate splitting_estimate(const std::vector<double>& replicates, double confidence);
+/// The same with the shares by level.
+SplittingResult gather(const SplittingOptions& options,
+                       const std::vector<SplittingReplicate>& replicates);
 
 /// `start(stream)` gives a first state. `pass(state, level, stream)` goes on from a state until it
 /// reaches the level (counted from 0) or can no longer: the state on arrival, or nullopt. Both take
-/// their random numbers from the stream alone. `seed` decides everything.
+/// their random numbers from the stream alone. `seed` and the number of the replicate decide
+/// everything, so that replicates may be computed side by side.
+template <class Start, class Pass>
+SplittingReplicate split_once(const SplittingOptions& options, std::uint64_t seed,
+                              std::size_t replicate, Start start, Pass pass) {
+  using State = decltype(start(std::declval<Stream&>()));
+  SplittingReplicate result;
+  result.begun.assign(options.levels, 0);
+  result.passed.assign(options.levels, 0);
+  const std::uint64_t own_seed = mix(seed, replicate);
+  Stream choice(own_seed, "splitting", "choice");
+  std::vector<State> from;
+  double product = 1;
+  for (std::size_t level = 0; level < options.levels && product > 0; ++level) {
+    std::vector<State> arrived;
+    // Every state goes on equally often, up to one: which ones get one more is drawn.
+    const std::size_t offset = from.empty() ? 0 : choice.below(from.size());
+    for (std::size_t i = 0; i < options.effort; ++i) {
+      Stream stream(mix(own_seed, level * options.effort + i), "splitting", "trajectory");
+      State state = level == 0 ? start(stream) : from[(offset + i) % from.size()];
+      std::optional<State> end = pass(std::move(state), level, stream);
+      if (end) arrived.push_back(std::move(*end));
+    }
+    result.begun[level] = options.effort;
+    result.passed[level] = arrived.size();
+    product *= static_cast<double>(arrived.size()) / static_cast<double>(options.effort);
+    from = std::move(arrived);
+  }
+  result.probability = product;
+  return result;
+}
+
+/// All replicates, one after the other.
 template <class Start, class Pass>
 SplittingResult split(const SplittingOptions& options, std::uint64_t seed, Start start, Pass pass) {
-  using State = decltype(start(std::declval<Stream&>()));
-  SplittingResult result;
-  std::vector<std::uint64_t> passed(options.levels, 0);
-  std::vector<std::uint64_t> begun(options.levels, 0);
-  std::vector<double> estimates;
+  std::vector<SplittingReplicate> replicates;
   for (std::size_t r = 0; r < options.replicates; ++r) {
-    Stream choice(mix(seed, r), "splitting", "choice");
-    std::vector<State> from;
-    double product = 1;
-    for (std::size_t level = 0; level < options.levels && product > 0; ++level) {
-      std::vector<State> arrived;
-      // Every state goes on equally often, up to one: which ones get one more is drawn.
-      const std::size_t offset = from.empty() ? 0 : choice.below(from.size());
-      for (std::size_t i = 0; i < options.effort; ++i) {
-        const std::uint64_t key = mix(mix(seed, r), level * options.effort + i);
-        Stream stream(key, "splitting", "trajectory");
-        State state = level == 0 ? start(stream) : from[(offset + i) % from.size()];
-        std::optional<State> end = pass(std::move(state), level, stream);
-        if (end) arrived.push_back(std::move(*end));
-      }
-      begun[level] += options.effort;
-      passed[level] += arrived.size();
-      product *= static_cast<double>(arrived.size()) / static_cast<double>(options.effort);
-      from = std::move(arrived);
-    }
-    estimates.push_back(product);
+    replicates.push_back(split_once(options, seed, r, start, pass));
   }
-  for (std::size_t level = 0; level < options.levels; ++level) {
-    result.trajectories += begun[level];
-    result.passed.push_back(begun[level] == 0 ? 0.0
-                                              : static_cast<double>(passed[level]) /
-                                                    static_cast<double>(begun[level]));
-  }
-  result.probability = splitting_estimate(estimates, options.confidence);
-  return result;
+  return gather(options, replicates);
 }
 
 }  // namespace predrill::sim

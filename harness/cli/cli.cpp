@@ -49,7 +49,7 @@ constexpr const char* examples =
 void add_common(CLI::App& command, CommonOptions& options) {
   command.add_option("--seed", options.seed, "seed of the first run; run i uses seed + i")
       ->capture_default_str();
-  command.add_option("--runs", options.runs, "number of runs")->check(CLI::PositiveNumber);
+  command.add_option("--runs", options.runs, "number of runs")->check(CLI::Range(1, 100'000'000));
   command.add_option("--jobs", options.jobs,
                      "threads; the result does not depend on it (default: one per processor)");
   command
@@ -156,6 +156,14 @@ void add_availability(CLI::App& app, AvailabilityCommand& availability, int& sta
   command->add_option("--repair", availability.repair, "time until a lost member is replaced")
       ->capture_default_str();
   add_common(*command, availability.common);
+  command->footer(
+      "Examples:\n"
+      "  predrill availability scenarios/systems/user-profile-db\n"
+      "  predrill availability scenarios/systems/user-profile-db --slo 99.95% --window 28d \\\n"
+      "      --rate node_loss=2 --rate pgbouncer_kill=12\n"
+      "  predrill availability scenarios/systems/user-profile-db \\\n"
+      "      --with patroni.ttl=20 --with pgbouncer.server_connect_timeout=3\n"
+      "Exit status: 0 the mean downtime fits into the budget; 1 it does not.\n");
   command->callback([&] { status = command_availability(availability); });
 }
 
@@ -170,6 +178,11 @@ void add_topology(CLI::App& app, TopologyCommand& topology, int& status) {
   command->add_option("--format", topology.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  predrill topology scenarios/systems/user-profile-db\n"
+      "  predrill topology scenarios/systems/payment-gateway --set workloads[0].replicas=4\n"
+      "  predrill topology scenarios/systems/user-profile-db --dot db.dot && dot -Tsvg db.dot\n");
   command->callback([&] { status = command_topology(topology); });
 }
 
@@ -217,7 +230,7 @@ void add_drill(CLI::App& app, DrillCommand& drill, int& status) {
                    "aws:DB-CLUSTER, command:HOOKS.json")
       ->capture_default_str();
   drill_app->add_option("--name", drill.name, "of the lab")->capture_default_str();
-  drill_app->add_option("--repeat", drill.repeat, "how often")->check(CLI::PositiveNumber);
+  drill_app->add_option("--repeat", drill.repeat, "how often")->check(CLI::Range(1, 1000));
   drill_app->add_flag("--execute", drill.execute, "do it; without it, only a lab is touched");
   drill_app->add_flag("--dry-run", drill.dry_run, "say what would be done");
   drill_app->add_flag("--recover", drill.recover, "mend what an interrupted drill left");
@@ -277,6 +290,15 @@ int parse_and_run(int argc, const char* const* argv) {
       ->add_option("--openmetrics-start", run.metrics_start,
                    "Unix time of the simulated time 0 (2026-01-01)")
       ->capture_default_str();
+  run_app->footer(
+      "Examples:\n"
+      "  predrill run scenarios/drills/node-loss.json                one failover as a timeline\n"
+      "  predrill run scenarios/drills/node-loss.json --runs 1000    its distribution\n"
+      "  predrill run scenarios/drills/node-loss.json --set patroni.ttl=20 --until rto.p99=1s\n"
+      "  predrill run scenarios/drills/node-loss.json --runs 100000 --out results --resume\n"
+      "  predrill run scenarios/drills/switchover.json --rare 10m\n"
+      "Exit status: 0 objectives met; 1 one is missed, or a safety rule broke; 2 bad input;\n"
+      "3 undecided, too few runs; 130 interrupted by Ctrl-C, with what was finished.\n");
   run_app->callback([&] { status = command_run(run); });
 
   RehearseCommand rehearse;
@@ -369,6 +391,12 @@ int parse_and_run(int argc, const char* const* argv) {
   CLI::App* explain_app =
       app.add_subcommand("explain", "what a fault, a stage or a setting does, with its source");
   explain_app->add_option("NAME", name, "e.g. node_loss, election, patroni.ttl")->required();
+  explain_app->footer(
+      "Examples:\n"
+      "  predrill explain ttl                     a setting\n"
+      "  predrill explain node_loss               a fault\n"
+      "  predrill explain election                a stage of an outage\n"
+      "  predrill list                            all names\n");
   explain_app->callback([&] { status = command_explain(name); });
 
   try {

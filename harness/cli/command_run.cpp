@@ -289,26 +289,52 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
 int print_rare(const ScenarioSpec& scenario, const RunCommand& command, sim::Duration length) {
   RareOutageOptions options;
   options.seed = command.common.seed;
-  sim::SplittingResult result;
+  options.jobs = command.common.jobs;
+  options.stop = &interrupted();
+  std::optional<sim::SplittingResult> result;
   {
     const std::size_t most = options.levels * options.effort * options.replicates;
     Progress progress("splitting", static_cast<std::int64_t>(most));
     options.progress = [&] { progress.add(); };
     result = rare_outage(scenario, length, options);
   }
+  if (!result) {
+    std::fprintf(stderr, "predrill: interrupted; part of a splitting says nothing\n");
+    return exit_interrupted;
+  }
+  if (command.common.json()) {
+    ResultDocument document;
+    document.command = "run";
+    document.version = PREDRILL_VERSION;
+    document.system = scenario.system.name;
+    document.seed = command.common.seed;
+    document.reproduce = reproduction("run", command.scenario, command.common, 0) + " --rare " +
+                         shell_word(command.rare);
+    document.rare =
+        RarePart{scenario.path, length, result->probability, result->passed, result->trajectories};
+    print(to_json(document));
+    return exit_met;
+  }
   std::printf("%s\n%s, seed %llu\n\n", scenario.title.c_str(), scenario.file.c_str(),
               static_cast<unsigned long long>(command.common.seed));
-  std::printf("Path %s still down %s after the fault: probability %.3g [%.3g, %.3g]\n",
-              scenario.path.c_str(), sim::to_text(length).c_str(), result.probability.value,
-              result.probability.interval.low, result.probability.interval.high);
-  for (std::size_t level = 0; level < result.passed.size(); ++level) {
+  const sim::Estimate& found = result->probability;
+  std::printf("Path %s still down %s after the fault: probability ", scenario.path.c_str(),
+              sim::to_text(length).c_str());
+  if (found.value == 0) {
+    std::printf("below %.2g: no run got there\n", found.interval.high);
+  } else {
+    std::printf("%.3g [%.3g, %.3g]\n", found.value, found.interval.low, found.interval.high);
+  }
+  for (std::size_t level = 0; level < result->passed.size(); ++level) {
+    const bool tried = level == 0 || result->passed[level - 1] > 0;
+    if (!tried) break;
     const sim::Duration at = length * static_cast<std::int64_t>(level + 1) /
-                             static_cast<std::int64_t>(result.passed.size());
+                             static_cast<std::int64_t>(result->passed.size());
     std::printf("  still down at %-10s %5.1f %% of those before\n", sim::to_text(at).c_str(),
-                100 * result.passed[level]);
+                100 * result->passed[level]);
   }
   std::printf("Multilevel splitting, %llu runs, 95 %% interval over %zu independent estimates.\n",
-              static_cast<unsigned long long>(result.trajectories), options.replicates);
+              static_cast<unsigned long long>(result->trajectories), options.replicates);
   return exit_met;
 }
 

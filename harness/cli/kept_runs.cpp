@@ -23,12 +23,20 @@ KeptRuns KeptRuns::open(const std::string& folder, bool resume, const std::strin
     if (resume) kept.problem_ = "--resume wants the folder of --out";
     return kept;
   }
+  const std::filesystem::path file = kept.folder_ / "runs.part";
+  std::error_code none;
+  if (!resume && std::filesystem::exists(file, none)) {
+    kept.misused_ = true;
+    kept.problem_ = file.string() +
+                    " holds the runs of an interrupted attempt: go on with --resume, or remove it";
+    return kept;
+  }
   Diagnostics ignored;  // the input has been read already
   const auto values = input_values(input, ignored);
   std::uint64_t digest = digest_of(values, std::filesystem::path(input).parent_path());
   for (const std::string& word : words) digest = sim::mix(digest, sim::stable_hash(word));
   digest = sim::mix(digest, sim::stable_hash(PREDRILL_VERSION));
-  kept.store_ = RunStore::open(kept.folder_ / "runs.part", digest, resume, kept.problem_);
+  kept.store_ = RunStore::open(file, digest, resume, kept.problem_);
   return kept;
 }
 

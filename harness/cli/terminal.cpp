@@ -74,8 +74,9 @@ std::string shell_word(const std::string& word) {
 
 std::string reproduction(const std::string& command, const std::string& what,
                          const CommonOptions& options, std::size_t runs) {
-  std::string text = "predrill " + command + " " + shell_word(what) + " --seed " +
-                     std::to_string(options.seed) + " --runs " + std::to_string(runs);
+  std::string text =
+      "predrill " + command + " " + shell_word(what) + " --seed " + std::to_string(options.seed);
+  if (runs > 0) text += " --runs " + std::to_string(runs);
   for (const std::string& setting : options.settings) text += " --set " + shell_word(setting);
   return text;
 }

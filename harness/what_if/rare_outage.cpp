@@ -1,12 +1,14 @@
 #include "harness/what_if/rare_outage.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "harness/engine/faults.hpp"
 #include "harness/engine/run.hpp"
 #include "harness/engine/world.hpp"
+#include "sim/parallel.hpp"
 #include "sim/task.hpp"
 
 namespace predrill::harness {
@@ -64,15 +66,17 @@ bool is_down_at(const RunMeasures& run, const std::string& path, Duration after)
 
 }  // namespace
 
-sim::SplittingResult rare_outage(const ScenarioSpec& scenario, Duration length,
-                                 const RareOutageOptions& options) {
+std::optional<sim::SplittingResult> rare_outage(const ScenarioSpec& scenario, Duration length,
+                                                const RareOutageOptions& options) {
   const auto moment = [&](std::size_t level) {
     return length * static_cast<std::int64_t>(level + 1) /
            static_cast<std::int64_t>(options.levels);
   };
+  std::mutex progress;
   const auto start = [](sim::Stream& stream) { return Trajectory{stream.next(), {}}; };
   const auto pass = [&](Trajectory trajectory, std::size_t level,
                         sim::Stream& stream) -> std::optional<Trajectory> {
+    if (options.stop != nullptr && *options.stop) return std::nullopt;
     if (level > 0) trajectory.forks.push_back({moment(level - 1), stream.next() | 1U});
     ScenarioSpec run = scenario;
     run.run_for = moment(level) + std::chrono::seconds(1);
@@ -82,14 +86,24 @@ sim::SplittingResult rare_outage(const ScenarioSpec& scenario, Duration length,
     how.sink = &forker;
     how.meddle = [&forker](World& world) { forker.attend(world.sim()); };
     const RunOutcome outcome = run_once(run, how);
-    if (options.progress) options.progress();
+    if (options.progress) {
+      const std::lock_guard lock(progress);
+      options.progress();
+    }
     const bool down =
         outcome.problem.empty() && is_down_at(outcome.measures, scenario.path, moment(level));
     return down ? std::optional(std::move(trajectory)) : std::nullopt;
   };
-  return sim::split(
-      {.levels = options.levels, .effort = options.effort, .replicates = options.replicates},
-      options.seed, start, pass);
+  const sim::SplittingOptions splitting{
+      .levels = options.levels, .effort = options.effort, .replicates = options.replicates};
+  const auto replicates = sim::parallel_results(
+      options.replicates,
+      [&](std::size_t r) { return sim::split_once(splitting, options.seed, r, start, pass); },
+      {.jobs = options.jobs, .stop = options.stop, .progress = {}});
+  if (options.stop != nullptr && *options.stop) return std::nullopt;
+  std::vector<sim::SplittingReplicate> all;
+  for (const auto& one : replicates) all.push_back(*one);
+  return sim::gather(splitting, all);
 }
 
 }  // namespace predrill::harness

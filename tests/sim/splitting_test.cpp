@@ -84,5 +84,8 @@ TEST_CASE("splitting: an event that no trajectory reaches has the probability ze
   const auto pass = [](int, std::size_t, Stream&) -> std::optional<int> { return std::nullopt; };
   const SplittingResult none = split({.levels = 3, .effort = 10, .replicates = 2}, 1, start, pass);
   CHECK(none.probability.value == 0);
+  // None of 20: it may be a seventh (Clopper-Pearson, one-sided: 1 - 0.05^(1/20)).
+  CHECK(none.probability.interval.low == 0);
+  CHECK(none.probability.interval.high == Approx(0.1391).epsilon(1e-3));
   CHECK(none.passed[1] == 0);
 }

@@ -15,8 +15,8 @@ TEST_CASE("rare outages: splitting agrees with counting where counting can be do
   ScenarioSpec scenario = fixture::scenario_of(fixture::example_system(), "backend_crash");
   scenario.run_for = 40s;
   constexpr sim::Duration length = 9s;
-  const auto split =
-      rare_outage(scenario, length, {.seed = 1, .levels = 3, .effort = 60, .replicates = 8});
+  const RareOutageOptions options{.seed = 1, .levels = 3, .effort = 60, .replicates = 8, .jobs = 1};
+  const sim::SplittingResult split = *rare_outage(scenario, length, options);
   sim::Proportion counted;
   for (std::uint64_t seed = 1; seed <= 600; ++seed) {
     const RunOutcome outcome = run_once(scenario, {.seed = seed});
@@ -36,6 +36,15 @@ TEST_CASE("rare outages: splitting agrees with counting where counting can be do
   CHECK(split.probability.interval.low <= truth->high);
   CHECK(split.probability.value > 0);
   CHECK(split.trajectories <= 3U * 60U * 8U);
+  RareOutageOptions threads = options;
+  threads.jobs = 3;
+  const sim::SplittingResult again = *rare_outage(scenario, length, threads);
+  CHECK(again.probability.value == split.probability.value);
+  CHECK(again.probability.interval.high == split.probability.interval.high);
+  CHECK(again.passed == split.passed);
+  const std::atomic<bool> stop = true;
+  threads.stop = &stop;
+  CHECK_FALSE(rare_outage(scenario, length, threads));
 }
 
 TEST_CASE("rare outages: a run that is repeated keeps its past", "[what-if][splitting]") {
@@ -45,6 +54,6 @@ TEST_CASE("rare outages: a run that is repeated keeps its past", "[what-if][spli
   system.members[system.primary].tags.nofailover = false;
   ScenarioSpec scenario = fixture::scenario_of(system, "node_loss");
   const auto split =
-      rare_outage(scenario, 60s, {.seed = 1, .levels = 3, .effort = 3, .replicates = 2});
+      *rare_outage(scenario, 60s, {.seed = 1, .levels = 3, .effort = 3, .replicates = 2});
   CHECK(split.probability.value == 1);
 }
