@@ -106,8 +106,8 @@ constexpr std::array<FaultForm, 26> forms = {{
      "kept: Patroni and PostgreSQL live and renew it", Role::primary, member_roles, fault_for,
      false},
     {FaultKind::read_only, "read_only", "a read-only window",
-     "default_transaction_read_only = on: writes are refused with 25006, reads go on", "kept",
-     Role::primary, member_roles, fault_for, false},
+     "writes are refused with 25006 (default_transaction_read_only)", "kept", Role::primary,
+     member_roles, fault_for, false},
 }};
 
 constexpr std::array<RoleName, 13> roles = {{{Role::named, ""},
