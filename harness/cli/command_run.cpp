@@ -220,7 +220,7 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
       KeptRuns::open(command.out, command.resume, scenario.file, command.common.settings);
   if (kept.failed()) {
     std::fprintf(stderr, "predrill: %s\n", kept.problem().c_str());
-    return exit_internal;
+    return kept.misused() ? exit_usage : exit_internal;
   }
   RunStore* store = kept.store();
   const CampaignResult result = simulate(scenario, command, runs, until, store);
