@@ -43,7 +43,8 @@ void AuroraCluster::start() {
   }
   writer_ = 0;
   dns_.add(endpoints_.writer, config_.cluster + ".cluster", config_.dns_ttl, {});
-  dns_.add(endpoints_.reader, config_.cluster + ".cluster-ro", config_.reader_dns_ttl, {});
+  dns_.add(endpoints_.reader, config_.cluster + ".cluster-ro", config_.reader_dns_ttl, {},
+           DnsServer::Answers::one_in_turn);
   publish();
 }
 

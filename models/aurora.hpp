@@ -26,6 +26,7 @@
 #include "models/aurora_instance.hpp"
 #include "models/aurora_storage.hpp"
 #include "models/dns.hpp"
+#include "models/managed_database.hpp"
 #include "models/rds_api.hpp"
 #include "sim/host.hpp"
 #include "sim/sync.hpp"
@@ -63,12 +64,12 @@ struct AuroraSnapshot {
   Lsn position;
 };
 
-class AuroraCluster {
+class AuroraCluster final : public ManagedDatabase {
  public:
   /// `zone` answers the endpoints; both it and `book` outlive the cluster.
   AuroraCluster(sim::Simulation& simulation, AddressBook& book, DnsServer& zone,
                 AuroraEndpoints endpoints, AuroraConfig config, AuroraTimings timings);
-  ~AuroraCluster();
+  ~AuroraCluster() override;
 
   /// As after weeks of quiet running: the first instance writes, the others read.
   void start();
@@ -94,7 +95,7 @@ class AuroraCluster {
   // DescribeDBClusters, DescribeDBInstances, DescribeDBClusterSnapshots
   ClusterStatus status() const { return status_; }
   /// IsClusterWriter, as the API shows it; nobody while no instance writes.
-  MemberId writer() const { return writer_; }
+  MemberId writer() const override { return writer_; }
   std::optional<InstanceStatus> instance_status(std::string_view instance) const;
   std::optional<SnapshotStatus> snapshot_status(std::string_view identifier) const;
   bool insights_advanced() const { return insights_advanced_; }
@@ -124,9 +125,11 @@ class AuroraCluster {
   const AuroraConfig& config() const { return config_; }
   const AuroraTimings& timings() const { return timings_; }
   AuroraEndpoints endpoints() const { return endpoints_; }
-  Address address(MemberId member) const { return addresses_[member]; }
-  /// Told whenever anything that an API answer shows has changed.
-  sim::Signal& changed() { return changed_; }
+  Address address(MemberId member) const override { return addresses_[member]; }
+  std::uint32_t max_connections(MemberId member) const override {
+    return instances_[member]->max_connections();
+  }
+  sim::Signal& changed() override { return changed_; }
   /// The instance that takes writes now, whatever the API shows; nobody in between.
   MemberId accepting_writes() const;
 

@@ -1,7 +1,6 @@
 #include "models/aurora_instance.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 
@@ -12,24 +11,18 @@ namespace predrill::models {
 AuroraInstance::AuroraInstance(sim::Simulation& simulation, const AuroraInstanceConfig& config,
                                MemberId member, AuroraStorage& storage,
                                const AuroraTimings& timings)
-    : config_(config),
-      member_(member),
+    : ManagedEngine(simulation, config.name, config.zone, member, timings.login,
+                    {&aurora::engine_started, &aurora::engine_stopped}),
+      config_(config),
       storage_(storage),
       timings_(timings),
-      host_(simulation, config.name,
-            simulation.network().zone("az-" + std::to_string(config.zone))),
-      engine_(host_, "postgres"),
-      listener_(engine_, "5432"),
-      login_(host_.stream("login")),
-      lag_(host_.stream("replica lag")) {}
+      lag_(host().stream("replica lag")) {}
 
 AuroraInstance::~AuroraInstance() {
-  engine_.kill();
+  end_processes();
 }
 
 void AuroraInstance::start(AuroraRole role) {
-  if (!host_.up()) host_.restart();
-  engine_.kill();
   role_ = role;
   in_force = wanted;
   if (parameter_status == ParameterApplyStatus::pending_reboot) {
@@ -37,11 +30,7 @@ void AuroraInstance::start(AuroraRole role) {
   }
   cold_ = false;
   if (role == AuroraRole::writer) epoch_ = storage_.raise_epoch();
-  listener_.open();
-  engine_.spawn(accept());
-  sim::Trace& trace = engine_.simulation().trace();
-  trace.emit(engine_.now(), host_.entity(), aurora::engine_started,
-             trace.name(role == AuroraRole::writer ? "writer" : "reader"));
+  open(role == AuroraRole::writer ? "writer" : "reader");
 }
 
 void AuroraInstance::promote() {
@@ -50,30 +39,10 @@ void AuroraInstance::promote() {
   } else {
     role_ = AuroraRole::writer;
     epoch_ = storage_.raise_epoch();
-    sim::Trace& trace = engine_.simulation().trace();
-    trace.emit(engine_.now(), host_.entity(), aurora::engine_started, trace.name("writer"));
+    say_started("writer");
   }
   cold_ = true;
-  cold_since_ = engine_.now();
-}
-
-void AuroraInstance::end(EngineEnd how) {
-  const auto lost = static_cast<std::int64_t>(sessions_.size());
-  sim::Trace& trace = engine_.simulation().trace();
-  static constexpr std::array<std::string_view, 3> names = {"stopped", "crashed", "silent"};
-  trace.emit(engine_.now(), host_.entity(), aurora::engine_stopped,
-             trace.name(names[static_cast<std::size_t>(how)]), lost);
-  if (how == EngineEnd::silent) {
-    host_.crash();
-    return;
-  }
-  if (how == EngineEnd::stopped) {
-    SqlAnswer bye;
-    bye.state = SqlState::admin_shutdown;
-    bye.server = member_;
-    for (SqlServerSocket* session : sessions_) session->send(bye);
-  }
-  engine_.kill();
+  cold_since_ = engine().now();
 }
 
 std::string AuroraInstance::show(std::string_view name) const {
@@ -104,44 +73,17 @@ std::uint32_t AuroraInstance::max_connections() const {
   return its_class == nullptr ? 0 : default_max_connections(*its_class);
 }
 
-sim::Task<> AuroraInstance::accept() {
-  for (;;) {
-    SqlServerSocket socket = co_await listener_.accept();
-    engine_.spawn(serve(std::move(socket)));
-  }
-}
-
 SqlAnswer AuroraInstance::hello() const {
   SqlAnswer answer;
-  answer.server = member_;
+  answer.server = member();
   answer.in_recovery = role_ == AuroraRole::reader;
   answer.timeline = epoch_;
   return answer;
 }
 
-sim::Task<> AuroraInstance::serve(SqlServerSocket socket) {
-  const Session registered(sessions_, socket);
-  for (;;) {
-    const auto request = co_await socket.receive();
-    if (!request) co_return;
-    if (request->op == SqlOp::startup) {
-      const sim::Duration length = timings_.login.sample_duration(login_);
-      co_await sim::sleep_for(length);
-      SqlAnswer answer = hello();
-      if (sessions_.size() > max_connections()) answer.state = SqlState::too_many_connections;
-      socket.send(answer);
-      if (answer.state != SqlState::ok) co_return;
-      continue;
-    }
-    const SqlAnswer answer = co_await execute(*request);
-    socket.send(answer);
-    if (answer.state == SqlState::admin_shutdown) co_return;
-  }
-}
-
 sim::Duration AuroraInstance::read_time() {
   if (!cold_) return sim::Duration{};
-  const double age = sim::seconds(engine_.now() - cold_since_) / sim::seconds(timings_.cache_tau);
+  const double age = sim::seconds(engine().now() - cold_since_) / sim::seconds(timings_.cache_tau);
   const double surplus =
       (timings_.miss_rate_cold - timings_.miss_rate_steady) * sim::portable::exp(-age);
   const double blocks = timings_.blocks_per_statement * surplus;
@@ -159,7 +101,7 @@ sim::Task<SqlAnswer> AuroraInstance::execute(SqlRequest request) {
     const bool reader = role_ == AuroraRole::reader;
     const sim::Duration lag = reader ? timings_.replica_lag.sample_duration(lag_) : sim::Duration{};
     answer.lsn = storage_.durable();
-    answer.data_as_of = engine_.now() - lag;
+    answer.data_as_of = engine().now() - lag;
     co_return answer;
   }
   if (role_ == AuroraRole::reader) {
@@ -178,12 +120,12 @@ sim::Task<bool> AuroraInstance::commit(SqlRequest request, SqlAnswer& answer) {
   co_await sim::sleep_for(latency);
   Lsn position;
   if (!storage_.append(epoch, request.wal_bytes, &position)) {
-    engine_.simulation().trace().emit(engine_.now(), host_.entity(), aurora::fenced, epoch,
-                                      storage_.epoch());
+    engine().simulation().trace().emit(engine().now(), host().entity(), aurora::fenced, epoch,
+                                       storage_.epoch());
     co_return false;
   }
   answer.lsn = position;
-  answer.data_as_of = engine_.now();
+  answer.data_as_of = engine().now();
   acknowledged_to_ = position;
   ++acknowledged_;
   co_return true;

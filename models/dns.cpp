@@ -40,10 +40,10 @@ DnsServer::DnsServer(sim::Group& group, DnsServerConfig config, sim::Distributio
   validate(config_);
 }
 
-void DnsServer::add(DnsName name, std::string text, sim::Duration ttl,
-                    const AddressList& addresses) {
+void DnsServer::add(DnsName name, std::string text, sim::Duration ttl, const AddressList& addresses,
+                    Answers answers) {
   SIM_ASSERT(name != DnsName::none && find(name) == nullptr, "one record per name");
-  records_.push_back({name, std::move(text), ttl, addresses, {}});
+  records_.push_back({name, std::move(text), ttl, addresses, answers});
 }
 
 void DnsServer::set(DnsName name, const AddressList& addresses) {
@@ -74,6 +74,13 @@ void DnsServer::apply(Record& record) {
   record.addresses = record.pending[due - 1].addresses;
   record.pending.erase(record.pending.begin(),
                        record.pending.begin() + static_cast<std::ptrdiff_t>(due));
+}
+
+AddressList DnsServer::next_answer(Record& record) {
+  if (record.answers == Answers::all || record.addresses.empty()) return record.addresses;
+  AddressList one;
+  one.add(record.addresses.items[record.turn++ % record.addresses.count]);
+  return one;
 }
 
 AddressList DnsServer::current(DnsName name) {
@@ -124,7 +131,7 @@ sim::Task<DnsAnswer> DnsServer::answer(DnsName name) {
     apply(*record);
     DnsAnswer own;
     own.status = record->addresses.empty() ? DnsAnswer::Status::nxdomain : DnsAnswer::Status::ok;
-    own.addresses = record->addresses;
+    own.addresses = next_answer(*record);
     own.ttl = record->addresses.empty() ? config_.soa_minimum : record->ttl;
     co_return remember(name, own);
   }

@@ -2,7 +2,8 @@
 //
 // Real thing and version: a chain of servers as in Route 53 + VPC resolver, or CoreDNS 1.11 with
 //   the plugins kubernetes, cache and forward; the C library's resolver as the client.
-// Modelled: authoritative records with TTL and the delay of a change; caches in series that pass on
+// Modelled: authoritative records with TTL and the delay of a change, answered whole or one address
+//   at a time in turn (the reader endpoint of Aurora); caches in series that pass on
 //   the remaining TTL, with a maximum, a minimum, or a fixed time instead of the TTL (JVM,
 //   PgBouncer); negative answers (NXDOMAIN and no address) and their caching; silence of a server
 //   that is down, cut off or frozen, with the resolver's time-out and attempts.
@@ -85,8 +86,11 @@ class DnsServer {
   /// set() until the new value is answered.
   DnsServer(sim::Group& group, DnsServerConfig config, sim::Distribution update_delay = {});
 
+  /// What an answer holds of a record of several addresses.
+  enum class Answers : std::uint8_t { all, one_in_turn };
   /// A record of this server's own; empty = NXDOMAIN.
-  void add(DnsName name, std::string text, sim::Duration ttl, const AddressList& addresses);
+  void add(DnsName name, std::string text, sim::Duration ttl, const AddressList& addresses,
+           Answers answers = Answers::all);
   /// Changes a record; in force after the update delay, changes in their order.
   void set(DnsName name, const AddressList& addresses);
   void forward_to(DnsServer& above) { above_ = &above; }
@@ -114,7 +118,9 @@ class DnsServer {
     std::string text;
     sim::Duration ttl;
     AddressList addresses;
-    std::vector<Change> pending;  // in order of time
+    Answers answers;
+    std::size_t turn = 0;
+    std::vector<Change> pending{};  // in order of time
   };
   struct Cached {
     DnsName name;
@@ -123,6 +129,7 @@ class DnsServer {
   };
   Record* find(DnsName name);
   void apply(Record& record);
+  static AddressList next_answer(Record& record);
   bool reachable(const sim::Host& from) const;
   sim::Task<DnsAnswer> answer(DnsName name);
   DnsAnswer remember(DnsName name, DnsAnswer answer);

@@ -35,9 +35,16 @@ std::string_view to_text(ClusterStatus status) {
 }
 
 std::string_view to_text(InstanceStatus status) {
-  static constexpr std::array<std::string_view, 8> texts = {
-      "available", "creating", "rebooting",   "modifying", "configuring-enhanced-monitoring",
-      "failed",    "deleting", "storage-full"};
+  static constexpr std::array<std::string_view, 10> texts = {"available",
+                                                             "creating",
+                                                             "rebooting",
+                                                             "modifying",
+                                                             "configuring-enhanced-monitoring",
+                                                             "failed",
+                                                             "deleting",
+                                                             "storage-full",
+                                                             "storage-optimization",
+                                                             "failing-over"};
   return texts[static_cast<std::size_t>(status)];
 }
 

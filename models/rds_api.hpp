@@ -33,6 +33,8 @@ enum class InstanceStatus : std::uint8_t {
   failed,
   deleting,
   storage_full,
+  storage_optimization,
+  failing_over,  // Status of a Multi-AZ cluster
 };
 std::string_view to_text(InstanceStatus status);
 

@@ -31,11 +31,11 @@ std::vector<std::string> validate(RdsProxyConfig& config) {
   return problems;
 }
 
-RdsProxy::RdsProxy(sim::Host& host, AddressBook& book, AuroraCluster& cluster,
+RdsProxy::RdsProxy(sim::Host& host, AddressBook& book, ManagedDatabase& database,
                    RdsProxyConfig config)
     : config_(std::move(config)),
       book_(book),
-      cluster_(cluster),
+      database_(database),
       group_(host, "rds proxy"),
       listener_(group_, "5432", 1024),
       notices_(host.stream("rds proxy")),
@@ -48,8 +48,8 @@ RdsProxy::~RdsProxy() {
 }
 
 void RdsProxy::start() {
-  writer_ = cluster_.writer();
-  const std::uint32_t all = cluster_.instance(writer_).max_connections();
+  writer_ = database_.writer();
+  const std::uint32_t all = database_.max_connections(writer_);
   slots_.resize(std::int64_t{all} * config_.max_connections_percent / percent);
   listener_.open();
   group_.spawn(accept());
@@ -58,11 +58,11 @@ void RdsProxy::start() {
 
 sim::Task<> RdsProxy::watch_writer() {
   for (;;) {
-    co_await cluster_.changed().wait();
-    if (cluster_.writer() == writer_) continue;
+    co_await database_.changed().wait();
+    if (database_.writer() == writer_) continue;
     const sim::Duration notice = config_.notice.sample_duration(notices_);
     co_await sim::sleep_for(notice);
-    writer_ = cluster_.writer();
+    writer_ = database_.writer();
     writer_changed_.notify_all();
   }
 }
@@ -75,7 +75,7 @@ sim::Task<> RdsProxy::accept() {
 }
 
 sim::Task<bool> RdsProxy::connect(SqlSocket& server, MemberId member) {
-  const Address address = cluster_.address(member);
+  const Address address = database_.address(member);
   sim::Result<SqlSocket> opened = co_await connect_sql(group_, book_, address, connect_timeout);
   if (!opened) co_return false;
   SqlRequest hello;

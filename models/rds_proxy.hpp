@@ -1,6 +1,7 @@
-// RDS Proxy in front of an Aurora cluster: clients keep their connections through a failover.
+// RDS Proxy in front of a managed database: clients keep their connections through a failover.
 //
-// Real thing and version: Amazon RDS Proxy for Aurora PostgreSQL, user guide of 2023-06.
+// Real thing and version: Amazon RDS Proxy for Aurora PostgreSQL and RDS for PostgreSQL, user
+//   guide of 2023-06.
 // Modelled: a client's connection outlives the writer's; a statement waits for a connection to the
 //   writer up to ConnectionBorrowTimeout; the proxy asks the control plane and not DNS who writes;
 //   MaxConnectionsPercent of the instance's max_connections; what was under way on a connection
@@ -16,7 +17,7 @@
 #include <vector>
 
 #include "models/address.hpp"
-#include "models/aurora.hpp"
+#include "models/managed_database.hpp"
 #include "models/sql.hpp"
 #include "sim/distribution.hpp"
 #include "sim/host.hpp"
@@ -37,7 +38,7 @@ std::vector<std::string> validate(RdsProxyConfig& config);
 
 class RdsProxy {
  public:
-  RdsProxy(sim::Host& host, AddressBook& book, AuroraCluster& cluster, RdsProxyConfig config);
+  RdsProxy(sim::Host& host, AddressBook& book, ManagedDatabase& database, RdsProxyConfig config);
   ~RdsProxy();
 
   void start();
@@ -61,7 +62,7 @@ class RdsProxy {
 
   RdsProxyConfig config_;
   AddressBook& book_;
-  AuroraCluster& cluster_;
+  ManagedDatabase& database_;
   sim::Group group_;
   SqlListener listener_;
   sim::Stream notices_;

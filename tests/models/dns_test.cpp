@@ -67,6 +67,26 @@ TEST_CASE("dns: a change is answered after the update delay, in one round trip",
   CHECK(w.now(zone).addresses == list({2}));
 }
 
+TEST_CASE("dns: a record may be answered one address at a time, in turn", "[dns]") {
+  World w;
+  DnsServer zone(w.above_group, {.name = "zone"});
+  zone.add(db, "db.cluster-ro", 1s, list({1, 2, 3}), DnsServer::Answers::one_in_turn);
+  CHECK(w.now(zone).addresses == list({1}));
+  CHECK(w.now(zone).addresses == list({2}));
+  CHECK(w.now(zone).addresses == list({3}));
+  CHECK(w.now(zone).addresses == list({1}));
+  CHECK(zone.current(db) == list({1, 2, 3}));
+  // A cache keeps the one that it got.
+  DnsServer cache(w.dns_group, {.name = "cache", .cache = true});
+  cache.forward_to(zone);
+  CHECK(w.now(cache).addresses == list({2}));
+  CHECK(w.now(cache).addresses == list({2}));
+  w.sim.run_for(1s);
+  CHECK(w.now(cache).addresses == list({3}));
+  zone.set(db, list({4}));
+  CHECK(w.now(zone).addresses == list({4}));
+}
+
 TEST_CASE("dns: caches that honour the TTL count once, a fixed time adds up", "[dns]") {
   World w;
   DnsServer zone(w.above_group, {.name = "zone"});
