@@ -77,49 +77,4 @@ void read_aurora(const Value& section, AuroraSpec& spec) {
   for (const std::string& problem : models::validate(config)) section.error(problem);
 }
 
-void read_aurora_clients(const Value& section, AuroraClients& clients) {
-  if (!section.exists()) return;
-  Reader reader(section);
-  assign(clients.probe_interval, reader.optional("probe_interval").duration(10ms, 1min));
-  assign(clients.probe_timeout, reader.optional("probe_timeout").duration(10ms, 1min));
-  assign(clients.request_interval, reader.optional("request_interval").duration(1ms, 1min));
-  assign(clients.jvm_dns_ttl, reader.optional("networkaddress.cache.ttl").duration(1ms, 1h));
-  const Value proxy = reader.optional("rds_proxy");
-  if (proxy.exists()) {
-    Reader settings(proxy);
-    models::RdsProxyConfig config;
-    assign(config.connection_borrow_timeout,
-           settings.optional("ConnectionBorrowTimeout").duration());
-    assign(config.max_connections_percent,
-           settings.optional("MaxConnectionsPercent").integer(0, 1000));
-    for (const std::string& sentence : models::validate(config)) proxy.error(sentence);
-    clients.proxy = config;
-  }
-  const Value hikari = reader.optional("hikari");
-  if (!hikari.exists()) return;
-  Reader pool(hikari);
-  models::HikariConfig& config = clients.pool;
-  assign(config.maximum_pool_size, pool.optional("maximumPoolSize").integer(1, 10000));
-  config.minimum_idle = config.maximum_pool_size;
-  assign(config.minimum_idle, pool.optional("minimumIdle").integer(0, 10000));
-  assign(config.connection_timeout, pool.optional("connectionTimeout").duration());
-  assign(config.validation_timeout, pool.optional("validationTimeout").duration());
-  assign(config.max_lifetime, pool.optional("maxLifetime").duration());
-  assign(config.idle_timeout, pool.optional("idleTimeout").duration());
-  assign(config.keepalive_time, pool.optional("keepaliveTime").duration());
-  assign(config.driver.connect_timeout, pool.optional("connectTimeout").duration());
-  assign(config.driver.login_timeout, pool.optional("loginTimeout").duration());
-  assign(config.driver.socket_timeout, pool.optional("socketTimeout").duration());
-  assign(config.driver.tcp_keep_alive, pool.optional("tcpKeepAlive").boolean());
-  using Type = models::TargetServerType;
-  constexpr std::array<std::pair<std::string_view, Type>, 4> types = {
-      {{"any", Type::any},
-       {"primary", Type::primary},
-       {"secondary", Type::secondary},
-       {"preferSecondary", Type::prefer_secondary}}};
-  assign(config.driver.target_server_type,
-         pool.optional("targetServerType").choice("a server type", types));
-  for (const std::string& sentence : models::validate(config)) hikari.warning(sentence);
-}
-
 }  // namespace predrill::harness

@@ -38,10 +38,31 @@ models::AuroraInstanceConfig& instance_of(AwsImport& import, const std::string& 
   return all.back();
 }
 
+void import_rds_cluster(const Node& cluster, const std::string& name, AwsImport& import) {
+  RdsClusterDescription one;
+  one.identifier = name;
+  one.instance_class = text_of(cluster, "DBClusterInstanceClass");
+  one.engine_version = text_of(cluster, "EngineVersion");
+  one.allocated_storage = text_of(cluster, "AllocatedStorage");
+  for (const Node& member : items_of(cluster, "DBClusterMembers")) {
+    const bool writes = text_of(member, "IsClusterWriter") == "true";
+    one.members.insert(writes ? one.members.begin() : one.members.end(),
+                       text_of(member, "DBInstanceIdentifier"));
+  }
+  const std::string status = text_of(cluster, "Status");
+  if (!status.empty() && status != "available") import.notes.push_back(name + " is " + status);
+  import.rds_clusters.push_back(std::move(one));
+}
+
 void import_cluster(const Node& cluster, AwsImport& import, Diagnostics& diagnostics) {
   const std::string name = text_of(cluster, "DBClusterIdentifier");
   if (name.empty()) {
     diagnostics.error(cluster.place, "DBClusters", "a cluster without DBClusterIdentifier");
+    return;
+  }
+  const std::string engine = text_of(cluster, "Engine");
+  if (engine == "postgres") {
+    import_rds_cluster(cluster, name, import);
     return;
   }
   if (import.has_cluster && import.aurora.config.cluster != name) {
@@ -53,10 +74,9 @@ void import_cluster(const Node& cluster, AwsImport& import, Diagnostics& diagnos
   import.aurora.config.cluster = name;
   const std::string version = text_of(cluster, "EngineVersion");
   if (!version.empty()) import.aurora.config.engine_version = version;
-  const std::string engine = text_of(cluster, "Engine");
   if (!engine.empty() && engine != "aurora-postgresql") {
     diagnostics.error(cluster.place, "DBClusters.Engine", in_quotes(engine) + " is not simulated",
-                      "aurora-postgresql is");
+                      "aurora-postgresql and postgres are");
   }
   import.aurora.insights_advanced = text_of(cluster, "DatabaseInsightsMode") == "advanced";
   const std::string status = text_of(cluster, "Status");
@@ -78,25 +98,8 @@ void import_cluster(const Node& cluster, AwsImport& import, Diagnostics& diagnos
   }
 }
 
-void import_instance(const Node& instance, AwsImport& import, Diagnostics& diagnostics) {
-  const std::string id = text_of(instance, "DBInstanceIdentifier");
-  if (id.empty()) {
-    diagnostics.error(instance.place, "DBInstances", "an instance without DBInstanceIdentifier");
-    return;
-  }
-  const std::string cluster = text_of(instance, "DBClusterIdentifier");
-  if (import.has_cluster && !cluster.empty() && cluster != import.aurora.config.cluster) return;
-  models::AuroraInstanceConfig& one = instance_of(import, id);
-  one.instance_class = text_of(instance, "DBInstanceClass");
-  if (models::find_instance_class(one.instance_class) == nullptr) {
-    diagnostics.warning(instance.place, "DBInstances.DBInstanceClass",
-                        in_quotes(one.instance_class) + " is not in the table of classes",
-                        "its max_connections has to be given by the parameter group");
-  }
-  const std::string zone = text_of(instance, "AvailabilityZone");
-  if (!zone.empty() && zone.back() >= 'a' && zone.back() <= 'z') {
-    one.zone = static_cast<std::size_t>(zone.back() - 'a') % models::AuroraStorage::zones;
-  }
+// What is under way or waits for a reboot.
+void note_state(const Node& instance, const std::string& id, AwsImport& import) {
   const std::string status = text_of(instance, "DBInstanceStatus");
   if (!status.empty() && status != "available") import.notes.push_back(id + " is " + status);
   const Node* pending = instance.find("PendingModifiedValues");
@@ -110,6 +113,50 @@ void import_instance(const Node& instance, AwsImport& import, Diagnostics& diagn
     const std::string apply = text_of(group, "ParameterApplyStatus");
     if (!apply.empty() && apply != "in-sync") import.notes.push_back(id + ": parameters " + apply);
   }
+}
+
+void import_instance(const Node& instance, AwsImport& import, Diagnostics& diagnostics) {
+  const std::string id = text_of(instance, "DBInstanceIdentifier");
+  if (id.empty()) {
+    diagnostics.error(instance.place, "DBInstances", "an instance without DBInstanceIdentifier");
+    return;
+  }
+  const std::string engine = text_of(instance, "Engine");
+  const std::string cluster = text_of(instance, "DBClusterIdentifier");
+  if (engine == "postgres") {
+    RdsDescription one;
+    one.identifier = id;
+    one.cluster = cluster;
+    one.instance_class = text_of(instance, "DBInstanceClass");
+    one.engine_version = text_of(instance, "EngineVersion");
+    one.zone = text_of(instance, "AvailabilityZone");
+    one.secondary_zone = text_of(instance, "SecondaryAvailabilityZone");
+    one.source = text_of(instance, "ReadReplicaSourceDBInstanceIdentifier");
+    one.allocated_storage = text_of(instance, "AllocatedStorage");
+    one.max_allocated_storage = text_of(instance, "MaxAllocatedStorage");
+    one.multi_az = text_of(instance, "MultiAZ") == "true";
+    import.rds_instances.push_back(std::move(one));
+    note_state(instance, id, import);
+    return;
+  }
+  if (!engine.empty() && engine != "aurora-postgresql") {
+    diagnostics.error(instance.place, "DBInstances.Engine", in_quotes(engine) + " is not simulated",
+                      "aurora-postgresql and postgres are");
+    return;
+  }
+  if (import.has_cluster && !cluster.empty() && cluster != import.aurora.config.cluster) return;
+  models::AuroraInstanceConfig& one = instance_of(import, id);
+  one.instance_class = text_of(instance, "DBInstanceClass");
+  if (models::find_instance_class(one.instance_class) == nullptr) {
+    diagnostics.warning(instance.place, "DBInstances.DBInstanceClass",
+                        in_quotes(one.instance_class) + " is not in the table of classes",
+                        "its max_connections has to be given by the parameter group");
+  }
+  const std::string zone = text_of(instance, "AvailabilityZone");
+  if (!zone.empty() && zone.back() >= 'a' && zone.back() <= 'z') {
+    one.zone = static_cast<std::size_t>(zone.back() - 'a') % models::AuroraStorage::zones;
+  }
+  note_state(instance, id, import);
 }
 
 /// Nanoseconds since the epoch of "2026-05-14T18:09:56.123000+00:00" or "…Z".
@@ -213,18 +260,16 @@ void import_aws(const Document& document, AwsImport& import, Diagnostics& diagno
   for (const Node& one : items_of(root, "BlueGreenDeployments")) import_deployment(one, import);
 }
 
-std::string aurora_json(const AwsImport& import) {
+namespace {
+
+std::string key_and(std::string_view key, const std::string& value, bool quoted = true) {
+  if (value.empty()) return "";
+  return "    \"" + std::string(key) + "\": " + (quoted ? sim::json_quoted(value) : value) + ",\n";
+}
+
+std::string aurora_section(const AwsImport& import) {
   const models::AuroraConfig& config = import.aurora.config;
-  std::string out;
-  for (const std::string& note : import.notes) out += "// " + note + "\n";
-  for (const RdsEvent& event : import.events) {
-    out += "// +" + sim::to_text(event.at) + " " + event.source + ": " + event.message + "\n";
-  }
-  for (const BlueGreenDeployment& one : import.deployments) {
-    out += "// blue/green " + one.name + ": " + one.source + " -> " + one.target + ", " +
-           one.status + "\n";
-  }
-  out += "{\n  \"aurora\": {\n    \"cluster\": " + sim::json_quoted(config.cluster) + ",\n";
+  std::string out = "  \"aurora\": {\n    \"cluster\": " + sim::json_quoted(config.cluster) + ",\n";
   out += "    \"engine_version\": " + sim::json_quoted(config.engine_version) + ",\n";
   if (import.aurora.insights_advanced) out += "    \"DatabaseInsightsMode\": \"advanced\",\n";
   out += "    \"instances\": [\n";
@@ -236,7 +281,103 @@ std::string aurora_json(const AwsImport& import) {
            ", \"promotion_tier\": " + std::to_string(one.promotion_tier) + " }";
     out += i + 1 < config.instances.size() ? ",\n" : "\n";
   }
-  return out + "    ]\n  }\n}\n";
+  return out + "    ]\n  }\n";
+}
+
+const RdsDescription* instance_named(const AwsImport& import, const std::string& name) {
+  const auto found = std::ranges::find(import.rds_instances, name, &RdsDescription::identifier);
+  return found == import.rds_instances.end() ? nullptr : &*found;
+}
+
+// "name" and its zone, and its class if that is another one.
+std::string member_line(const std::string& name, const RdsDescription* one,
+                        const std::string& usual_class) {
+  std::string out = "      { \"DBInstanceIdentifier\": " + sim::json_quoted(name);
+  if (one != nullptr && !one->zone.empty()) {
+    out += ", \"AvailabilityZone\": " + sim::json_quoted(one->zone);
+  }
+  const bool other = one != nullptr && !usual_class.empty() && one->instance_class != usual_class;
+  if (other) out += ", \"DBInstanceClass\": " + sim::json_quoted(one->instance_class);
+  return out + " }";
+}
+
+std::string list_of(std::string_view key, const std::vector<std::string>& lines) {
+  if (lines.empty()) return "";
+  std::string out = "    \"" + std::string(key) + "\": [\n";
+  for (const std::string& line : lines) out += line + (&line == &lines.back() ? "\n" : ",\n");
+  return out + "    ],\n";
+}
+
+// The first cluster, or the first instance that follows no other one and belongs to no cluster.
+std::string rds_section(const AwsImport& import) {
+  std::string out = "  \"rds\": {\n";
+  if (!import.rds_clusters.empty()) {
+    const RdsClusterDescription& cluster = import.rds_clusters.front();
+    std::vector<std::string> members;
+    for (const std::string& name : cluster.members) {
+      members.push_back(member_line(name, instance_named(import, name), ""));
+    }
+    out += key_and("DBClusterIdentifier", cluster.identifier) +
+           key_and("DBClusterInstanceClass", cluster.instance_class) +
+           key_and("EngineVersion", cluster.engine_version) +
+           key_and("AllocatedStorage", cluster.allocated_storage, false) +
+           list_of("DBClusterMembers", members);
+  } else {
+    const auto& all = import.rds_instances;
+    const auto source = std::ranges::find_if(
+        all, [](const RdsDescription& one) { return one.source.empty() && one.cluster.empty(); });
+    const RdsDescription& one = source == all.end() ? all.front() : *source;
+    std::vector<std::string> replicas;
+    for (const RdsDescription& other : all) {
+      if (other.source != one.identifier) continue;
+      replicas.push_back(member_line(other.identifier, &other, one.instance_class));
+    }
+    out += key_and("DBInstanceIdentifier", one.identifier) +
+           key_and("DBInstanceClass", one.instance_class) +
+           key_and("EngineVersion", one.engine_version) +
+           key_and("MultiAZ", one.multi_az ? "true" : "false", false) +
+           key_and("AvailabilityZone", one.zone) +
+           key_and("SecondaryAvailabilityZone", one.secondary_zone) +
+           key_and("AllocatedStorage", one.allocated_storage, false) +
+           key_and("MaxAllocatedStorage", one.max_allocated_storage, false) +
+           list_of("read_replicas", replicas);
+  }
+  out.erase(out.size() - 2, 1);  // the last comma
+  return out + "  }\n";
+}
+
+}  // namespace
+
+std::string aws_json(const AwsImport& import) {
+  std::string out;
+  for (const std::string& note : import.notes) out += "// " + note + "\n";
+  for (const RdsEvent& event : import.events) {
+    out += "// +" + sim::to_text(event.at) + " " + event.source + ": " + event.message + "\n";
+  }
+  for (const BlueGreenDeployment& one : import.deployments) {
+    out += "// blue/green " + one.name + ": " + one.source + " -> " + one.target + ", " +
+           one.status + "\n";
+  }
+  const bool is_rds = !import.rds_instances.empty() || !import.rds_clusters.empty();
+  const bool is_aurora = !import.aurora.config.instances.empty();
+  const std::string name = is_aurora                      ? import.aurora.config.cluster
+                           : !import.rds_clusters.empty() ? import.rds_clusters.front().identifier
+                           : is_rds                       ? import.rds_instances.front().identifier
+                                                          : "";
+  if (!is_rds && !is_aurora) return out;
+  out += "{\n  \"name\": " + sim::json_quoted(name) + ",\n";
+  return out + (is_aurora ? aurora_section(import) : rds_section(import)) + "}\n";
+}
+
+std::vector<std::string> unfilled_of(const AwsImport& import) {
+  std::vector<std::string> missing;
+  const bool is_rds = !import.rds_instances.empty() || !import.rds_clusters.empty();
+  if (!is_rds || !import.aurora.config.instances.empty()) return missing;
+  missing.emplace_back(
+      "FreeStorageSpace (CloudWatch), growth_per_hour and wal_per_hour: assumed "
+      "half of the storage, none, and 2.4 GB");
+  missing.emplace_back("\"clients\": the pool, its time-outs and DNS caches");
+  return missing;
 }
 
 }  // namespace predrill::harness

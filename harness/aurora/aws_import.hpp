@@ -1,4 +1,5 @@
-// What `aws rds describe-…` prints as JSON: clusters, instances, events, blue/green deployments.
+// What `aws rds describe-…` prints as JSON: clusters, instances, events, blue/green deployments; of
+// Aurora PostgreSQL and of RDS for PostgreSQL.
 #pragma once
 
 #include <optional>
@@ -35,9 +36,34 @@ struct BlueGreenDeployment {
   std::vector<BlueGreenMember> members;
 };
 
+/// An instance as describe-db-instances prints it; its replicas are instances, too.
+struct RdsDescription {
+  std::string identifier;
+  std::string cluster;  // DBClusterIdentifier, of a member
+  std::string instance_class;
+  std::string engine_version;
+  std::string zone;
+  std::string secondary_zone;
+  std::string source;  // ReadReplicaSourceDBInstanceIdentifier
+  std::string allocated_storage;
+  std::string max_allocated_storage;
+  bool multi_az = false;
+};
+
+/// A Multi-AZ DB cluster as describe-db-clusters prints it, the writer first.
+struct RdsClusterDescription {
+  std::string identifier;
+  std::string instance_class;
+  std::string engine_version;
+  std::string allocated_storage;
+  std::vector<std::string> members;
+};
+
 /// What one or more such files say together.
 struct AwsImport {
   AuroraSpec aurora;
+  std::vector<RdsDescription> rds_instances;  // of the engine postgres
+  std::vector<RdsClusterDescription> rds_clusters;
   std::vector<std::string> notes;  // pending changes, states that are not available
   std::vector<RdsEvent> events;
   std::vector<BlueGreenDeployment> deployments;
@@ -48,7 +74,9 @@ struct AwsImport {
 /// the first is taken and the others are named in a warning.
 void import_aws(const Document& document, AwsImport& import, Diagnostics& diagnostics);
 
-/// The section "aurora" and, if there are events, "observed" lines as comments.
-std::string aurora_json(const AwsImport& import);
+/// The section "aurora" or "rds"; notes, events and deployments as comments.
+std::string aws_json(const AwsImport& import);
+/// What no such file says and has to be filled in: how full the volume is, how much WAL is written.
+std::vector<std::string> unfilled_of(const AwsImport& import);
 
 }  // namespace predrill::harness

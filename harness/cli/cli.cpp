@@ -374,7 +374,7 @@ int parse_and_run(int argc, const char* const* argv) {
       "Examples:\n"
       "  aws rds describe-db-clusters --output json > clusters.json\n"
       "  aws rds describe-db-instances --output json > instances.json\n"
-      "  predrill import clusters.json instances.json\n"
+      "  predrill import clusters.json instances.json > system.json   # Aurora, or RDS\n"
       "  predrill import failover-runbook.md > failover.json\n"
       "  aws elbv2 describe-target-groups --names tg-payments --output json > target-groups.json\n"
       "  predrill import deployment.yaml service.yaml target-groups.json > system.json\n"

@@ -80,7 +80,10 @@ int command_import(const std::vector<std::string>& files) {
     if (document) import_aws(*document, import, diagnostics);
   }
   if (!report(diagnostics)) return exit_usage;
-  std::fputs(aurora_json(import).c_str(), stdout);
+  std::fputs(aws_json(import).c_str(), stdout);
+  for (const std::string& line : unfilled_of(import)) {
+    std::fprintf(stderr, "predrill: to be filled in: %s\n", line.c_str());
+  }
   return exit_met;
 }
 

@@ -22,7 +22,7 @@ int command_lint(const LintCommand& command) {
   const auto system = load_system(command.system, diagnostics, command.common.settings);
   if (!report(diagnostics) || !system) return exit_usage;
   if (lint_rules_for(*system).empty()) {
-    std::fprintf(stderr, "predrill: %s: the rules are about Patroni and Aurora clusters\n",
+    std::fprintf(stderr, "predrill: %s: the rules are about Patroni clusters, Aurora and RDS\n",
                  system->file.c_str());
     return exit_usage;
   }

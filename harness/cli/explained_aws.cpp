@@ -8,7 +8,7 @@ namespace {
 constexpr Topic model = Topic::model;
 constexpr Topic setting = Topic::setting;
 
-constexpr std::array<Explanation, 25> table = {{
+constexpr std::array<Explanation, 31> table = {{
     {"aurora",
      model,
      "",
@@ -272,6 +272,80 @@ constexpr std::array<Explanation, 25> table = {{
      "the demoted writer: writes fail with 25006. Each cache on the way adds its time.",
      {"jvm_dns_cache", "targetServerType"},
      "user guide, Aurora.Overview.Endpoints; models/aurora.hpp"},
+    {"rds",
+     model,
+     "",
+     "RDS for PostgreSQL: Multi-AZ, read replicas, storage",
+     "",
+     "Modelled: failover to the standby (detection, fencing and attaching, redo since the last "
+     "checkpoint, the endpoint) in 60 to 120 s and longer by redo alone; a cluster's failover to "
+     "the reader that has received most, in 15 to 35 s and its apply; commits that wait for both "
+     "volumes, or for one reader; a standby that is given up and made anew; read replicas that "
+     "show old data while their source is gone; storage-full and storage autoscaling. Simplified: "
+     "AWS publishes no parts of a failover, they are assumed within its range. Ignored: upgrades, "
+     "class changes, promotion of a read replica.",
+     {"rds_faults", "MultiAZ", "MaxAllocatedStorage", "restore", "rds_endpoint"},
+     "RDS user guide; AWS Database Blog, Under the Hood: Multi-AZ; models/rds.hpp"},
+    {"rds_faults",
+     model,
+     "",
+     "the faults of an RDS database and what each of them costs",
+     "",
+     "failover: RebootDBInstance with ForceFailover, or FailoverDBCluster. host_loss: the standby "
+     "takes over within 60 to 120 s; a Single-AZ instance gets another host in 4 to 10 minutes "
+     "(assumed). engine_crash: start and redo in place. reboot: 15 to 60 s (assumed). "
+     "standby_loss: commits wait 5 to 15 s (assumed) until the mirror is given up, and until a new "
+     "standby is in sync, 10 to 60 minutes (assumed), nothing can take over. reader_loss: reads "
+     "meet silence. az_loss: everything in the zone; a Single-AZ instance comes back with it. "
+     "storage_fill: the free space is gone `within` that time, unless autoscaling is faster.",
+     {"rds", "MultiAZ", "storage_response"},
+     "RDS user guide, Concepts.MultiAZSingleStandby, USER_RebootInstance, "
+     "multi-az-db-clusters-concepts, USER_PIOPS.Autoscaling"},
+    {"MultiAZ",
+     setting,
+     "rds",
+     "a standby in another Availability Zone that nobody can read",
+     "false",
+     "Every commit waits for both volumes. So a failover loses no acknowledged row. It takes 60 to "
+     "120 s because the standby's engine is started at the failover and redoes the WAL since the "
+     "last checkpoint; a Multi-AZ cluster (DBClusterIdentifier) has engines that run and needs "
+     "less than 35 s.",
+     {"rds", "rds_faults"},
+     "RDS user guide, Concepts.MultiAZSingleStandby"},
+    {"MaxAllocatedStorage",
+     setting,
+     "rds",
+     "storage autoscaling up to this many GiB",
+     "none: no autoscaling",
+     "RDS enlarges the volume when free space has been 10 % or less for five minutes and the last "
+     "change is six hours old and optimized, by the largest of 10 GiB, 10 % and what the past "
+     "hour's growth needs in seven. What fills the last tenth faster than that plus the change "
+     "itself stops the engine: storage-full. At least 10 % above AllocatedStorage, 26 % to be "
+     "spared an event.",
+     {"rds", "storage_response", "rds_faults"},
+     "RDS user guide, USER_PIOPS.Autoscaling"},
+    {"storage_response",
+     setting,
+     "rds",
+     "from storage-full until somebody has called ModifyDBInstance",
+     "5 to 20 minutes (assumed)",
+     "People, an alarm on FreeStorageSpace and a runbook. The call adds half of AllocatedStorage. "
+     "Within six hours of the last change it is refused, and the instance stays where it is.",
+     {"MaxAllocatedStorage", "rds"},
+     "assumption"},
+    {"rds_endpoint",
+     model,
+     "",
+     "DNS between a client and RDS: record, TTL, caches",
+     "",
+     "The record of an instance or writer changes up to 5 s after another one takes writes; TTL 5 "
+     "s. clients.dns_cache says what stands in between: none (each lookup asks the zone), ttl (a "
+     "resolver that keeps it for its TTL, as in a VPC), or a fixed time. A JVM's "
+     "networkaddress.cache.ttl comes on top. A reader endpoint hands out one reader at a time, in "
+     "turn: until a lost one is taken out, every n-th lookup meets it, and a cache keeps whom it "
+     "got.",
+     {"jvm_dns_cache", "aurora_endpoint", "rds"},
+     "RDS user guide; Aurora user guide, Aurora.Overview.Endpoints; models/dns.hpp"},
 }};
 
 }  // namespace

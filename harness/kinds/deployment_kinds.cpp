@@ -86,37 +86,21 @@ FaultSpec usual(std::string_view name, const std::string& target) {
 }
 
 // Runs the schedule for the length that the scenario wants; false: no fault struck.
-bool drive(sim::Simulation& sim, const ScenarioSpec& scenario, FaultSchedule& faults,
-           CapacityWatch& watch, RunOutcome& outcome, const RunOptions& options) {
+bool drive(const ScenarioSpec& scenario, FaultSchedule& faults, CapacityWatch& watch,
+           RunOutcome& outcome, const RunOptions& options) {
   RunMeasures& run = outcome.measures;
   run.seed = options.seed;
   run.of_database = false;
   watch.start();
-  faults.start();
-  constexpr Duration patience = 24h;  // where each fault waits for an event
-  sim.run_until(std::min(faults.earliest(), sim.now() + patience));
-  const Time fault = faults.first_fault();
-  if (fault == sim::time_max) {
-    outcome.problem = "no fault was injected";
-    return false;
-  }
-  run.fault = fault - Time{};
-  sim.run_until(fault + scenario.run_for);
-  run.paths = watch.measure(fault);
-  run.milestones = faults.named_times();
-  if (options.timeline) outcome.timeline = faults.timeline();
-  run.fingerprint = sim.fingerprint();
-  outcome.events = sim.events_executed();
+  if (!faults.observe(scenario, outcome)) return false;
+  run.paths = watch.measure(faults.first_fault());
+  faults.tell(outcome, options);
   return true;
 }
 
 class EcsKind final : public SystemKind {
  public:
-  std::string_view name() const override { return "ecs"; }
-  std::string_view section() const override { return "ecs_service"; }
-  std::span<const FaultType> faults() const override { return ecs_faults; }
-  std::span<const Milestone> milestones() const override { return ecs_milestones; }
-  std::span<const std::string_view> paths() const override { return ecs_paths; }
+  EcsKind() : SystemKind({"ecs", "ecs_service", ecs_faults, ecs_milestones, ecs_paths}) {}
   Duration observation() const override { return 60min; }
   std::shared_ptr<const KindSpec> read(Reader& root, LoadContext& context) const override;
   std::vector<std::string> targets(const SystemSpec& system, const FaultType&) const override {
@@ -177,7 +161,7 @@ RunOutcome EcsKind::run(const ScenarioSpec& scenario, const RunOptions& options)
   CapacityWatch watch(sim, {{"requests", [&] { return service.healthy() == 0; }},
                             {"capacity", [&] { return service.healthy() < desired; }}});
   service.start();
-  if (drive(sim, scenario, faults, watch, outcome, options)) {
+  if (drive(scenario, faults, watch, outcome, options)) {
     const auto missing = static_cast<std::int64_t>(desired) - service.least_healthy();
     outcome.measures.values = {
         {"tasks.missing_most", MeasureUnit::count, std::max<std::int64_t>(missing, 0)},
@@ -191,11 +175,8 @@ RunOutcome EcsKind::run(const ScenarioSpec& scenario, const RunOptions& options)
 
 class RolloutKind final : public SystemKind {
  public:
-  std::string_view name() const override { return "rollout"; }
-  std::string_view section() const override { return "deployment"; }
-  std::span<const FaultType> faults() const override { return rollout_faults; }
-  std::span<const Milestone> milestones() const override { return rollout_milestones; }
-  std::span<const std::string_view> paths() const override { return rollout_paths; }
+  RolloutKind()
+      : SystemKind({"rollout", "deployment", rollout_faults, rollout_milestones, rollout_paths}) {}
   Duration observation() const override { return 60min; }
   std::shared_ptr<const KindSpec> read(Reader& root, LoadContext& context) const override;
   std::vector<std::string> targets(const SystemSpec& system, const FaultType&) const override {
@@ -281,7 +262,7 @@ RunOutcome RolloutKind::run(const ScenarioSpec& scenario, const RunOptions& opti
             {"capacity", [&] { return deployment.ready() < config.replicas; }},
             {"secret", [&] { return secret && deployment.with_secret() < deployment.ready(); }}});
   deployment.start();
-  if (drive(sim, scenario, faults, watch, outcome, options)) {
+  if (drive(scenario, faults, watch, outcome, options)) {
     const auto missing = static_cast<std::int64_t>(config.replicas) - deployment.least_ready();
     const auto without = static_cast<std::int64_t>(deployment.ready()) - deployment.with_secret();
     outcome.measures.values = {

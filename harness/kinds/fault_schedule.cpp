@@ -42,6 +42,26 @@ void FaultSchedule::start() {
   }
 }
 
+bool FaultSchedule::observe(const ScenarioSpec& scenario, RunOutcome& outcome) {
+  constexpr Duration patience = std::chrono::hours(24);  // where each fault waits for an event
+  start();
+  sim_.run_until(std::min(earliest_, sim_.now() + patience));
+  if (first_ == sim::time_max) {
+    outcome.problem = "no fault was injected";
+    return false;
+  }
+  outcome.measures.fault = first_ - sim::Time{};
+  sim_.run_until(first_ + scenario.run_for);
+  return true;
+}
+
+void FaultSchedule::tell(RunOutcome& outcome, const RunOptions& options) const {
+  outcome.measures.milestones = named_times();
+  if (options.timeline) outcome.timeline = timeline();
+  outcome.measures.fingerprint = sim_.fingerprint();
+  outcome.events = sim_.events_executed();
+}
+
 sim::Task<> FaultSchedule::strike_after(const std::size_t index, const Duration delay) {
   co_await sim::sleep_for(delay);
   first_ = std::min(first_, sim_.now());

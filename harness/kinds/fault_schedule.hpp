@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/engine/run.hpp"
 #include "harness/load/fault_forms.hpp"
 #include "harness/measure/measures.hpp"
 #include "harness/scenario.hpp"
@@ -28,6 +29,11 @@ class FaultSchedule final : public sim::TraceSink {
 
   /// Draws the times; those that wait for an event start with it.
   void start();
+  /// Starts, waits for the first fault, at most a day, and goes on for the scenario's run_for.
+  /// False: no fault struck, and the outcome says so.
+  bool observe(const ScenarioSpec& scenario, RunOutcome& outcome);
+  /// What a run says beside its measures: milestones, timeline, fingerprint, events.
+  void tell(RunOutcome& outcome, const RunOptions& options) const;
   /// When the first fault struck; time_max if none has yet.
   sim::Time first_fault() const { return first_; }
   /// When the first fault will strike that waits for no other event; time_max if there is none.

@@ -153,11 +153,9 @@ void measure(GatewayWorld& world, Time fault, double tps_before, RunMeasures& ru
 
 class GatewayKind final : public SystemKind {
  public:
-  std::string_view name() const override { return "gateway"; }
-  std::string_view section() const override { return "load_balancer"; }
-  std::span<const FaultType> faults() const override { return gateway_faults(); }
-  std::span<const Milestone> milestones() const override { return gateway_milestones; }
-  std::span<const std::string_view> paths() const override { return gateway_paths; }
+  GatewayKind()
+      : SystemKind(
+            {"gateway", "load_balancer", gateway_faults(), gateway_milestones, gateway_paths}) {}
   std::shared_ptr<const KindSpec> read(Reader& root, LoadContext& context) const override {
     return read_gateway(root, context);
   }

@@ -5,6 +5,7 @@
 #include "harness/kinds/aurora_kind.hpp"
 #include "harness/kinds/deployment_kinds.hpp"
 #include "harness/kinds/gateway_kind.hpp"
+#include "harness/kinds/rds_kind.hpp"
 
 namespace predrill::harness {
 
@@ -20,8 +21,8 @@ const FaultType* SystemKind::find_fault(std::string_view fault) const {
 }
 
 std::span<const SystemKind* const> system_kinds() {
-  static const std::vector<const SystemKind*> kinds = {&gateway_kind(), &aurora_kind(), &ecs_kind(),
-                                                       &rollout_kind()};
+  static const std::vector<const SystemKind*> kinds = {&gateway_kind(), &aurora_kind(), &rds_kind(),
+                                                       &ecs_kind(), &rollout_kind()};
   return kinds;
 }
 

@@ -49,16 +49,27 @@ struct FaultType {
   std::span<const ArgumentForm> arguments{};
 };
 
+/// What a kind says of itself whatever the system; lives as long as the kind.
+struct KindTable {
+  std::string_view name;
+  std::string_view section;  // of system.json, tells this kind from the others
+  std::span<const FaultType> faults;
+  std::span<const Milestone> milestones;
+  /// What clients see: names of RunMeasures::paths; the first is judged unless told otherwise.
+  std::span<const std::string_view> paths;
+};
+
 class SystemKind {
  public:
+  explicit SystemKind(const KindTable& table) : table_(table) {}
   virtual ~SystemKind() = default;
-  virtual std::string_view name() const = 0;
-  /// The section of system.json that tells this kind from the others.
-  virtual std::string_view section() const = 0;
-  virtual std::span<const FaultType> faults() const = 0;
-  virtual std::span<const Milestone> milestones() const = 0;
-  /// What clients see: names of RunMeasures::paths; the first is judged unless told otherwise.
-  virtual std::span<const std::string_view> paths() const = 0;
+  SystemKind(const SystemKind&) = delete;
+  SystemKind& operator=(const SystemKind&) = delete;
+  std::string_view name() const { return table_.name; }
+  std::string_view section() const { return table_.section; }
+  std::span<const FaultType> faults() const { return table_.faults; }
+  std::span<const Milestone> milestones() const { return table_.milestones; }
+  std::span<const std::string_view> paths() const { return table_.paths; }
   /// Reads the sections of a system.json besides name, description and objectives.
   virtual std::shared_ptr<const KindSpec> read(Reader& root, LoadContext& context) const = 0;
   /// Whom a fault may name in "on"; the first is struck where "on" is left out.
@@ -80,6 +91,9 @@ class SystemKind {
   virtual std::string setting_behind(const ScenarioSpec& scenario, const Summary& summary) const;
 
   const FaultType* find_fault(std::string_view fault) const;
+
+ private:
+  KindTable table_;
 };
 
 /// Every kind, in the order of the list of faults.

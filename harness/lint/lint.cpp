@@ -7,6 +7,7 @@
 #include "harness/engine/rehearsal.hpp"
 #include "harness/engine/run.hpp"
 #include "harness/kinds/aurora_kind.hpp"
+#include "harness/kinds/rds_kind.hpp"
 #include "sim/paired_sample.hpp"
 #include "sim/parallel.hpp"
 
@@ -22,6 +23,12 @@ std::optional<double> rto_seconds(const RunMeasures& run, const ScenarioSpec& sc
   const PathRun* path = run.find_path(scenario.path);
   if (path == nullptr) return std::nullopt;
   return seconds_of(path->measures.rto);
+}
+
+std::optional<double> downtime_seconds(const RunMeasures& run, const ScenarioSpec& scenario) {
+  const PathRun* path = run.find_path(scenario.path);
+  if (path == nullptr) return std::nullopt;
+  return seconds_of(path->measures.downtime);
 }
 
 std::optional<double> overlap_seconds(const RunMeasures& run, const ScenarioSpec&) {
@@ -125,6 +132,7 @@ std::string run_key(const LintRule& rule) {
 }  // namespace
 
 const LintCost cost_rto = {"RTO", rto_seconds};
+const LintCost cost_downtime = {"downtime", downtime_seconds};
 const LintCost cost_two_primaries = {"two primaries", overlap_seconds};
 const LintCost cost_lost_writes = {"lost writes", lost_seconds};
 const LintCost cost_rejoin = {"rejoin", rejoin_seconds};
@@ -144,7 +152,8 @@ std::string_view to_text(LintSeverity severity) {
 std::span<const LintRule> lint_rules() {
   static const std::vector<LintRule> rules = [] {
     std::vector<LintRule> all;
-    for (const auto part : {patroni_rules(), server_rules(), pooler_rules(), aurora_rules()}) {
+    for (const auto part : {patroni_rules(), server_rules(), pooler_rules(), aurora_rules(),
+                            client_rules(), rds_rules()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -154,9 +163,14 @@ std::span<const LintRule> lint_rules() {
 
 std::span<const LintRule> lint_rules_for(const SystemSpec& system) {
   const auto all = lint_rules();
-  const std::size_t of_patroni = all.size() - aurora_rules().size();
+  const std::size_t of_managed = client_rules().size();
+  const std::size_t of_aurora = aurora_rules().size() + of_managed;
+  const std::size_t of_rds = of_managed + rds_rules().size();
+  if (system.kind == &rds_kind()) return all.last(of_rds);
+  const std::size_t of_patroni = all.size() - of_aurora - rds_rules().size();
   if (system.kind == nullptr) return all.first(of_patroni);
-  return system.kind == &aurora_kind() ? all.subspan(of_patroni) : std::span<const LintRule>{};
+  if (system.kind == &aurora_kind()) return all.subspan(of_patroni, of_aurora);
+  return {};
 }
 
 std::vector<LintFinding> find_lint(const SystemSpec& system) {

@@ -34,6 +34,7 @@ struct LintCost {
   std::optional<double> (*seconds)(const RunMeasures& run, const ScenarioSpec& scenario);
 };
 extern const LintCost cost_rto;            // of the scenario's path
+extern const LintCost cost_downtime;       // of that path: outages alone, not what led to them
 extern const LintCost cost_two_primaries;  // both acknowledged writes
 extern const LintCost cost_lost_writes;    // age of the oldest acknowledged write that is lost
 extern const LintCost cost_rejoin;         // until the former primary streams again
@@ -61,7 +62,9 @@ std::span<const LintRule> lint_rules_for(const SystemSpec& system);
 std::span<const LintRule> patroni_rules();
 std::span<const LintRule> server_rules();  // etcd, members, PostgreSQL, Kubernetes
 std::span<const LintRule> pooler_rules();  // PgBouncer and HAProxy
-std::span<const LintRule> aurora_rules();  // Aurora clusters and their Java clients
+std::span<const LintRule> aurora_rules();  // Aurora clusters
+std::span<const LintRule> client_rules();  // clients of Aurora and RDS
+std::span<const LintRule> rds_rules();     // RDS for PostgreSQL
 
 struct LintFinding {
   const LintRule* rule = nullptr;

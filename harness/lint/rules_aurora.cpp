@@ -1,6 +1,4 @@
-// Rules about Aurora clusters and their Java clients. Facts: Amazon Aurora User Guide
-// (Concepts.AuroraHighAvailability, AuroraPostgreSQL.BestPractices.FastFailover); HikariCP 6.0;
-// pgjdbc 42.7.
+// Rules about Aurora clusters. Facts: Amazon Aurora User Guide (Concepts.AuroraHighAvailability).
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -24,11 +22,8 @@ void change(SystemSpec& system, Change how) {
 }
 
 // The path that shows it; everything else as in a rehearsal.
-void judge_hikari(ScenarioSpec& scenario) {
-  scenario.path = AuroraWorld::hikari_path;
-}
 void judge_reads(ScenarioSpec& scenario) {
-  scenario.path = AuroraWorld::reader_path;
+  scenario.path = AuroraWorld::paths.reader;
 }
 
 Hit no_reader(const SystemSpec& system) {
@@ -76,55 +71,10 @@ void keep_readers(SystemSpec& system) {
   change(system, [](AuroraSpec& spec) { spec.config.engine_version = "16.4"; });
 }
 
-const models::HikariConfig* pool_of(const SystemSpec& system) {
-  const AuroraClients& clients = aurora_of(system).clients;
-  return clients.hikari ? &clients.pool : nullptr;
-}
-
-Hit long_jvm_cache(const SystemSpec& system) {
-  const sim::Duration ttl = aurora_of(system).clients.jvm_dns_ttl;
-  if (pool_of(system) == nullptr || ttl <= 5s) return std::nullopt;
-  return LintHit{"clients.networkaddress.cache.ttl",
-                 "networkaddress.cache.ttl " + sim::to_text(ttl) +
-                     ": the JVM goes on to the old writer's address that long",
-                 "networkaddress.cache.ttl = 1 (java.security)"};
-}
-void short_jvm_cache(SystemSpec& system) {
-  change(system, [](AuroraSpec& spec) { spec.clients.jvm_dns_ttl = 1s; });
-}
-
-Hit any_server(const SystemSpec& system) {
-  const models::HikariConfig* pool = pool_of(system);
-  if (pool == nullptr || pool->driver.target_server_type != models::TargetServerType::any) {
-    return std::nullopt;
-  }
-  return LintHit{"clients.hikari.targetServerType",
-                 "targetServerType any: a connection to the demoted writer is kept, since 25006 "
-                 "evicts none from the pool, and fails every write until maxLifetime",
-                 "targetServerType: primary"};
-}
-void primary_alone(SystemSpec& system) {
-  change(system, [](AuroraSpec& spec) {
-    spec.clients.pool.driver.target_server_type = models::TargetServerType::primary;
-  });
-}
-
-Hit endless_reads(const SystemSpec& system) {
-  const models::HikariConfig* pool = pool_of(system);
-  if (pool == nullptr || pool->driver.socket_timeout > sim::Duration{}) return std::nullopt;
-  return LintHit{"clients.hikari.socketTimeout",
-                 "socketTimeout 0: a request whose server has gone silent waits for ever and "
-                 "keeps its connection",
-                 "socketTimeout: 10 s, more than the longest statement"};
-}
-void ended_reads(SystemSpec& system) {
-  change(system, [](AuroraSpec& spec) { spec.clients.pool.driver.socket_timeout = 10s; });
-}
-
 constexpr auto note = LintSeverity::note;
 constexpr auto warning = LintSeverity::warning;
 
-constexpr std::array<LintRule, 6> rules = {{
+constexpr std::array<LintRule, 3> rules = {{
     {"aurora/no-reader", warning, "No reader to promote",
      "Without a replica the instance is made anew, typically in less than 10 minutes (user guide).",
      "host_loss", &cost_rto, no_reader, add_reader},
@@ -134,15 +84,6 @@ constexpr std::array<LintRule, 6> rules = {{
     {"aurora/readers-restart", note, "Readers restart with the writer",
      "Before 12.14, 13.10, 14.7, 15.2 a reboot of the writer reboots every reader (user guide).",
      "reboot", &cost_rto, readers_restart, keep_readers, judge_reads},
-    {"jvm/dns-cached-beyond-failover", warning, "The JVM caches DNS longer than the zone says",
-     "The endpoint's TTL is 5 s; the user guide wants networkaddress.cache.ttl 1.", "failover",
-     &cost_rto, long_jvm_cache, short_jvm_cache, judge_hikari},
-    {"pgjdbc/any-server", warning, "Connections to the demoted writer are kept",
-     "25006 is none of the SQLSTATEs that evict a connection (HikariCP, ProxyConnection).",
-     "failover", &cost_rto, any_server, primary_alone, judge_hikari},
-    {"pgjdbc/no-socket-timeout", warning, "No limit for an answer",
-     "socketTimeout is 0 unless set (pgjdbc); the kernel gives up after minutes or hours.",
-     "host_loss", &cost_rto, endless_reads, ended_reads, judge_hikari},
 }};
 
 }  // namespace

@@ -32,7 +32,7 @@ class RunbookReader {
   void read(Reader& root) {
     assign(spec_.title, root.required("name").text());
     read_aurora(root.required("aurora"), spec_.aurora);
-    read_aurora_clients(root.optional("clients"), spec_.aurora.clients);
+    read_database_clients(root.optional("clients"), spec_.aurora.clients);
     const Value book = root.required("runbook");
     if (book.exists()) read_runbook(book);
     assign(spec_.calibrated_here, root.optional("calibrated_here").boolean());

@@ -42,7 +42,10 @@ bool is_inside(const ObservedDuration& row, const Middle& middle) {
 
 std::string share_of(std::size_t part, std::size_t all) {
   const double share = all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
-  return std::to_string(part) + " of " + std::to_string(all) + " (" + percent_text(share) + ")";
+  // Few of many is not none, and all but a few is not all.
+  const bool close = part != 0 && part != all && (share < 0.005 || share >= 0.995);
+  return std::to_string(part) + " of " + std::to_string(all) + " (" +
+         percent_text(share, close ? 1 : 0) + ")";
 }
 
 std::vector<Table::Cell> cells(const std::string& title, const Middle& middle) {
@@ -149,7 +152,7 @@ namespace {
 // Which of the two settings decide it, and whether the file gives them is for its remarks to say.
 std::string demoted_text(const RunbookSpec& spec, const std::string& share,
                          const TextStyle& style) {
-  const AuroraClients& clients = spec.aurora.clients;
+  const DatabaseClients& clients = spec.aurora.clients;
   const bool any = clients.pool.driver.target_server_type == models::TargetServerType::any;
   return paragraph(
       "The pool kept connections to the demoted writer in " + share +
@@ -185,7 +188,8 @@ std::string observers_text(const RunbookSpec& spec, std::span<const RunbookOutco
   }
   std::string text;
   for (const auto& [what, all] : by_kind) {
-    Table table(quantile_columns(what + ", " + std::to_string(all.size()) + " times"));
+    Table table(quantile_columns(what + ", " + std::to_string(all.size()) +
+                                 (all.size() == 1 ? " time" : " times")));
     std::map<const char*, Middle> middles;
     for (const Observer& observer : observers) {
       std::vector<sim::Duration> lengths;

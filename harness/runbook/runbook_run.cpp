@@ -24,8 +24,7 @@ constexpr sim::Kind step_failed{"runbook.step_failed", "step {0:n} failed"};
 constexpr sim::Kind step_done{"runbook.step_done", "step {0:n} is done"};
 constexpr sim::Kind no_go{"runbook.no_go", "no go before step {0:n}"};
 constexpr sim::Kind command_begun{"runbook.command", "$ {0:n}"};
-constexpr sim::Kind wait_success{"runbook.wait_success",
-                                 "the wait ends in success after {0} polls"};
+constexpr sim::Kind wait_success{"runbook.wait_success", "the wait ends in success, polls: {0}"};
 constexpr sim::Kind wait_race{"runbook.race",
                               "RACE: the wait has ended, the operation it was meant for has not"};
 
@@ -426,8 +425,8 @@ void Run::measure(Interruption& one, sim::Duration until) {
   models::Journal window;
   window.paths = world_.journal().paths;
   const std::int64_t origin = start_.time_since_epoch().count();
-  const std::uint16_t hikari = window.path(AuroraWorld::hikari_path);
-  const std::uint16_t proxy = window.path(AuroraWorld::proxy_path);
+  const std::uint16_t hikari = window.path(ClientPaths::hikari);
+  const std::uint16_t proxy = window.path(ClientPaths::proxy);
   for (const models::Attempt& attempt : world_.journal().attempts) {
     const sim::Duration sent(attempt.sent - origin);
     if (sent < one.at - 1min || sent > until) continue;
@@ -445,7 +444,7 @@ void Run::measure(Interruption& one, sim::Duration until) {
   }
   window.observed_until = origin + until.count();
   const sim::Duration fault = sim::Duration(origin) + one.at;
-  const PathMeasures direct = measure_path(window, window.path(AuroraWorld::direct_path), fault,
+  const PathMeasures direct = measure_path(window, window.path(AuroraWorld::paths.direct), fault,
                                            outage_threshold(spec_.aurora.clients.probe_interval));
   for (const Outage& outage : direct.outages) one.direct = std::max(one.direct, outage.length());
   one.first_commit = direct.rto;

@@ -42,11 +42,7 @@ sim::Task<> darkness(sim::Simulation& sim, const sim::Duration repair) {
 
 class LampKind final : public SystemKind {
  public:
-  std::string_view name() const override { return "lamp"; }
-  std::string_view section() const override { return "lamp"; }
-  std::span<const FaultType> faults() const override { return lamp_faults; }
-  std::span<const Milestone> milestones() const override { return lamp_milestones; }
-  std::span<const std::string_view> paths() const override { return lamp_paths; }
+  LampKind() : SystemKind({"lamp", "lamp", lamp_faults, lamp_milestones, lamp_paths}) {}
   std::shared_ptr<const KindSpec> read(Reader&, LoadContext&) const override { return nullptr; }
   std::vector<std::string> targets(const SystemSpec&, const FaultType&) const override {
     return {"hall", "cellar"};

@@ -88,6 +88,9 @@ const std::vector<Fixture>& failing() {
        "clean-aurora"},
       {"pgjdbc/any-server", {"clients.hikari.targetServerType=any"}, "clean-aurora"},
       {"pgjdbc/no-socket-timeout", {"clients.hikari.socketTimeout=0s"}, "clean-aurora"},
+      {"dns/cached-beyond-ttl", {"clients.dns_cache=1m"}, "clean-rds"},
+      {"rds/single-az", {"rds.MultiAZ=false"}, "clean-rds"},
+      {"rds/no-storage-autoscaling", {"rds.MaxAllocatedStorage=100"}, "clean-rds"},
       {"haproxy/wrong-check", {}}};  // by the code below: --set cannot say these
   return fixtures;
 }
@@ -121,6 +124,7 @@ const LintFinding& finding_of(const std::vector<LintFinding>& findings, std::str
 TEST_CASE("lint: a clean system passes every rule", "[lint]") {
   CHECK(rules_of(find_lint(clean_system())) == std::set<std::string>());
   CHECK(rules_of(find_lint(clean_system({}, "clean-aurora"))) == std::set<std::string>());
+  CHECK(rules_of(find_lint(clean_system({}, "clean-rds"))) == std::set<std::string>());
 }
 
 TEST_CASE("lint: at least 25 rules, each with a failing fixture, a reason and a fix", "[lint]") {

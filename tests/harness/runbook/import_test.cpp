@@ -4,6 +4,7 @@
 #include <string>
 
 #include "harness/aurora/aws_import.hpp"
+#include "harness/rds/rds_spec.hpp"
 #include "harness/runbook/aws_command.hpp"
 #include "harness/runbook/markdown_import.hpp"
 
@@ -100,7 +101,58 @@ TEST_CASE("aws import: a cluster, its instances and what is pending", "[runbook]
   REQUIRE(import.notes.size() == 3);
   CHECK(import.notes[1] == "w: pending DBInstanceClass db.r7g.large");
   Diagnostics diagnostics;
-  CHECK(parse_document(aurora_json(import), "x", Format::json, diagnostics).has_value());
+  CHECK(parse_document(aws_json(import), "x", Format::json, diagnostics).has_value());
+}
+
+TEST_CASE("aws import: an RDS instance with its standby and replica is a system", "[runbook]") {
+  const AwsImport import = imported(R"({ "DBInstances": [
+      { "DBInstanceIdentifier": "sde-ro", "DBInstanceClass": "db.t3.medium", "Engine": "postgres",
+        "AvailabilityZone": "us-east-1c", "DBInstanceStatus": "available",
+        "ReadReplicaSourceDBInstanceIdentifier": "sde" },
+      { "DBInstanceIdentifier": "sde", "DBInstanceClass": "db.r6g.large", "Engine": "postgres",
+        "EngineVersion": "15.4", "DBInstanceStatus": "storage-optimization", "MultiAZ": true,
+        "AvailabilityZone": "us-east-1a", "SecondaryAvailabilityZone": "us-east-1b",
+        "AllocatedStorage": 100, "MaxAllocatedStorage": 200,
+        "PendingModifiedValues": { "AllocatedStorage": 150 } } ] })");
+  REQUIRE(import.notes.size() == 2);
+  CHECK(import.notes[0] == "sde is storage-optimization");
+  CHECK(import.notes[1] == "sde: pending AllocatedStorage 150");
+  CHECK(unfilled_of(import).size() == 2);
+  Diagnostics diagnostics;
+  const auto document = parse_document(aws_json(import), "x", Format::json, diagnostics);
+  REQUIRE(document.has_value());
+  RdsSpec spec;
+  read_rds(node_value(*document->root().find("rds"), "rds", diagnostics), spec);
+  INFO(diagnostics.text());
+  CHECK(diagnostics.empty());
+  CHECK(spec.config.identifier == "sde");
+  CHECK(spec.config.deployment == predrill::models::RdsDeployment::multi_az_instance);
+  CHECK(spec.config.storage.max_allocated_storage == 200 * predrill::models::gibibyte);
+  REQUIRE(spec.config.read_replicas.size() == 1);
+  CHECK(spec.config.read_replicas[0].instance_class == "db.t3.medium");
+  CHECK(spec.zones == std::vector<std::string>{"us-east-1a", "us-east-1b", "us-east-1c"});
+}
+
+TEST_CASE("aws import: a Multi-AZ DB cluster, its writer first", "[runbook]") {
+  const AwsImport import = imported(R"({
+    "DBClusters": [ { "DBClusterIdentifier": "c", "Engine": "postgres", "EngineVersion": "15.4",
+      "DBClusterInstanceClass": "db.r6g.large", "AllocatedStorage": 400, "Status": "available",
+      "DBClusterMembers": [
+        { "DBInstanceIdentifier": "c-1", "IsClusterWriter": false },
+        { "DBInstanceIdentifier": "c-2", "IsClusterWriter": true },
+        { "DBInstanceIdentifier": "c-3", "IsClusterWriter": false } ] } ],
+    "DBInstances": [ { "DBInstanceIdentifier": "c-2", "Engine": "postgres", "DBClusterIdentifier":
+      "c", "DBInstanceClass": "db.r6g.large", "AvailabilityZone": "eu-west-1b" } ] })");
+  Diagnostics diagnostics;
+  const auto document = parse_document(aws_json(import), "x", Format::json, diagnostics);
+  REQUIRE(document.has_value());
+  RdsSpec spec;
+  read_rds(node_value(*document->root().find("rds"), "rds", diagnostics), spec);
+  INFO(diagnostics.text());
+  CHECK(diagnostics.empty());
+  REQUIRE(spec.config.members.size() == 3);
+  CHECK(spec.config.members[0].name == "c-2");
+  CHECK(spec.zones[0] == "eu-west-1b");
 }
 
 TEST_CASE("aws import: events in order, deployments, and what is no such file", "[runbook]") {
