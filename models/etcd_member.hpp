@@ -34,6 +34,14 @@ struct Etcd::Member : sim::GroupResource {
   ~Member() override { detach(); }
 
   void rise();
+  /// A log is newer by the term of its last entry, then by its length (raftLog.isUpToDate).
+  bool has_newer_log_than(const Member& other) const {
+    return log_term != other.log_term ? log_term > other.log_term : log_index > other.log_index;
+  }
+  void take_log_of(const Member& leader) {
+    log_term = leader.log_term;
+    log_index = leader.log_index;
+  }
   void on_group_death() override;
   void commit_pending();
   void apply_arrived();
@@ -49,7 +57,8 @@ struct Etcd::Member : sim::GroupResource {
   std::uint64_t term = 0;
   std::uint64_t voted_term = 0;
   std::size_t voted_for = none;
-  std::uint64_t persisted = 0;  // log index
+  std::uint64_t log_term = 0;  // of the last entry, committed or not
+  std::uint64_t log_index = 0;
   std::uint64_t applied = 0;
 
   // In memory.

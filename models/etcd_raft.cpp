@@ -74,7 +74,6 @@ void Etcd::heartbeats(Member& leader) {
     leader.heard_from |= 1U << p->index;
     const std::uint64_t index = log_base_ + log_.size();
     if (p->applied < index && p->arrivals.empty()) {
-      p->persisted = index;
       schedule_apply(*p, index, sim_.network().delay(leader.host, p->host));
     }
   }
@@ -93,6 +92,7 @@ void Etcd::hear(Member& p, Member& leader) {
     p.timeout = draw_timeout(p);
     set_lead(p, leader.index);
   }
+  p.take_log_of(leader);
   p.last_heard = sim_.now();
   p.deadline = sim_.now() + p.timeout;
 }
@@ -162,22 +162,31 @@ sim::Task<bool> Etcd::poll(Member& m, bool pre_vote, std::uint64_t term) {
   co_return running(m);
 }
 
-// raft.go Step: who hears a leader ignores candidates; a vote needs a log as long as one's own.
+// raft.go Step: who hears a leader ignores candidates; a vote needs a log as new as one's own. A
+// candidate of a higher term makes followers of all others and starts their time-outs anew, even if
+// its log is too old to get their votes: a member that was alone for long and missed an entry of a
+// short-lived leader so delays the election again and again.
 bool Etcd::grants(Member& p, const Member& candidate, bool pre_vote, std::uint64_t term) {
   if (p.leading) return false;
   if (p.lead != none && sim_.now() - p.last_heard < config_.election_timeout) return false;
-  if (candidate.persisted < p.persisted) return false;
-  if (term < p.term || (term == p.term && p.voted_term == term && p.voted_for != candidate.index)) {
-    return false;
-  }
-  if (pre_vote) return term > p.term;
-  p.term = term;
+  if (term < p.term) return false;
+  const bool newer = term > p.term;
+  if (newer && !pre_vote) follow_nobody(p, term);
+  if (p.has_newer_log_than(candidate)) return false;
+  if (pre_vote) return newer;
+  if (p.voted_term == term && p.voted_for != candidate.index) return false;
   p.voted_term = term;
   p.voted_for = candidate.index;
+  p.deadline = sim_.now() + p.timeout;
+  return true;
+}
+
+// becomeFollower(term, None)
+void Etcd::follow_nobody(Member& p, std::uint64_t term) {
+  p.term = term;
   p.lead = none;
   p.timeout = draw_timeout(p);
   p.deadline = sim_.now() + p.timeout;
-  return true;
 }
 
 void Etcd::lead(Member& m) {
@@ -188,6 +197,7 @@ void Etcd::lead(Member& m) {
   m.heard_from = 0;
   m.pending.clear();
   m.commit_at = sim::time_max;
+  m.log_term = m.term;
   sim_.trace().emit(sim_.now(), m.host.entity(), etcd_leader_elected,
                     static_cast<std::int64_t>(m.term));
   extend_all();
@@ -200,6 +210,29 @@ void Etcd::lead(Member& m) {
     if (p.get() != &m && running(*p) && sim_.network().open(m.host, p->host) && p->term <= m.term) {
       hear(*p, m);
     }
+  }
+  for (auto& p : members_) {  // its first message tells it of a higher term
+    if (p->term <= m.term || !running(*p) || !linked(m, *p)) continue;
+    step_down(m);
+    m.term = p->term;
+    return;
+  }
+}
+
+// EtcdServer.adjustTicks: once two others are connected, all ticks of an election time-out but one
+// have passed.
+sim::Task<> Etcd::advance_ticks(Member& m) {
+  constexpr sim::Duration looking = 50ms;
+  constexpr int looks = 100;  // rafthttp.ConnReadTimeout, 5 s
+  for (int i = 0; i < looks; ++i) {
+    co_await sim::sleep_for(looking);
+    std::size_t connected = 0;
+    for (const auto& p : members_) {
+      if (p.get() != &m && p->alive && linked(m, *p)) ++connected;
+    }
+    if (connected < 2) continue;
+    if (!m.leading) m.deadline -= config_.election_timeout - config_.heartbeat_interval;
+    co_return;
   }
 }
 
