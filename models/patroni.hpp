@@ -9,7 +9,7 @@
 // Simplified (diverges from the real thing): bootstrap is a directory that exists everywhere; one
 //   query per cycle answers everything; the REST API sees PostgreSQL without asking it; what a
 //   member publishes about checkpoint_after_promote is read from its pg_controldata. A background
-//   load is a steady flow of bytes; where members compare positions it counts in whole rows.
+//   load is a steady flow of bytes; a standby tells the end of its last whole row.
 // Ignored: standby clusters, quorum commit of 4.x (synchronous_mode stays priority-based), custom
 //   callbacks and pre_promote scripts, scheduled actions, permanent slots, Citus, Raft.
 // Calibrated from: see PatroniTimings.
@@ -203,7 +203,6 @@ class Patroni final : sim::GroupResource {
   sim::Task<bool> failsafe_topology_agrees();
   void note_obstacle(Obstacle obstacle, MemberId by);
   RaceSelf race_self(bool primary) const;
-  Lsn whole_rows(Lsn position) const;
 
   // patroni_rejoin.cpp: start, crash recovery, rewind
   sim::Task<Step> recover();

@@ -52,8 +52,7 @@ RestReply Patroni::status_reply() const {
     reply.in_recovery = postgres_.in_recovery();
     reply.role = reply.in_recovery ? MemberData::Role::replica : MemberData::Role::primary;
     reply.timeline = postgres_.timeline();
-    reply.position = reply.in_recovery ? std::max(postgres_.received(), postgres_.replayed())
-                                       : postgres_.flushed();
+    reply.position = postgres_.whole_records();
   }
   return reply;
 }
@@ -211,7 +210,7 @@ Task<PeerStatuses> Patroni::poll(const MemberSet peers) {
     status.watchdog_failed = reply->watchdog_failed;
     status.failover_priority = reply->failover_priority;
     status.timeline = reply->timeline;
-    status.wal_position = reply->in_recovery ? whole_rows(reply->position) : Lsn{};
+    status.wal_position = reply->in_recovery ? reply->position : Lsn{};
   }
   co_return statuses;
 }

@@ -11,21 +11,12 @@ using sim::Duration;
 using sim::Task;
 namespace kinds = patroni_kinds;
 
-// Between two writes of a steady load the positions of its standbys are equal.
-Lsn Patroni::whole_rows(Lsn position) const {
-  std::uint64_t row = 0;
-  for (const Patroni* member : members_) {
-    if (member != nullptr) row = std::max(row, member->postgres_.background().wal_bytes_per_row);
-  }
-  return row == 0 ? position : Lsn{position.value - position.value % row};
-}
-
 RaceSelf Patroni::race_self(bool primary) const {
   RaceSelf self;
   self.member = config_.member;
   self.is_primary = primary;
   self.timeline = std::max(m_.status.timeline, m_.status.received_timeline);
-  self.wal_position = whole_rows(std::max(m_.status.received, m_.status.replayed));
+  self.wal_position = std::max(m_.status.received, m_.status.replayed);
   self.watchdog_usable =
       config_.watchdog.mode != WatchdogConfig::Mode::required || config_.watchdog.device;
   return self;
@@ -352,7 +343,7 @@ Task<> Patroni::at_shutdown(const AtShutdown then) {
   co_await latest_checkpoint_location();
   const Lsn checkpoint = postgres_.flushed();
   if (version_.waits_for_replicas) co_await sim::sleep_for(1s);  // to catch up
-  const bool possible = co_await is_failover_possible(whole_rows(checkpoint), false);
+  const bool possible = co_await is_failover_possible(checkpoint, false);
   if (then == AtShutdown::exit) {
     if (possible) {
       const DcsAnswer deleted = co_await dcs_.delete_leader(checkpoint);

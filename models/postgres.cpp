@@ -238,6 +238,10 @@ Lsn PostgresServer::flushed() const {
   return durable_.end;
 }
 
+Lsn PostgresServer::whole_records() const {
+  return volatile_.source == Source::flow ? flow_.whole_records(now()) : flushed();
+}
+
 Lsn PostgresServer::replayed() const {
   return volatile_.source == Source::flow ? flow_.replayed(now()) : flushed();
 }

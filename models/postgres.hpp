@@ -195,6 +195,8 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   /// The end of the WAL that would survive a crash now.
   Lsn flushed() const;
   Lsn received() const { return flushed(); }
+  /// Of what a standby has, the end of the last record that is whole.
+  Lsn whole_records() const;
   Lsn replayed() const;
   bool in_recovery() const;
   bool accepts_writes() const;

@@ -343,8 +343,8 @@ sim::Task<QueryResult> PostgresServer::query_status(ServerStatus& status, Durati
   status.received_timeline = receives ? timeline() : 0;
   status.streaming = receives;
   status.written = flushed();
-  status.received = flushed();
-  status.replayed = replayed();
+  status.received = whole_records();
+  status.replayed = std::min(replayed(), status.received);
   co_return QueryResult::ok;
 }
 

@@ -46,7 +46,7 @@ void PostgresServer::update_background() {
   if (same) return;
   close_flow();
   settle_streams();
-  curve_.set_rate(now(), rate);
+  curve_.set_rate(now(), rate, background_.wal_bytes_per_row);
   open_flow_ = {now(),
                 now(),
                 curve_.at(now()),

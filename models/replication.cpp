@@ -16,7 +16,7 @@ void StandbyFlow::reset(Time now, Lsn received, Lsn replayed,
   stalled_ = false;
   caught_up_ = false;
   since_ = now;
-  received_ = flushed_ = received;
+  received_ = flushed_ = whole_ = received;
   replayed_ = as_of_from_ = std::min(received, replayed);
 }
 
@@ -41,6 +41,7 @@ void StandbyFlow::disconnect(Time now, bool receiver_lives) {
   } else {
     received_ = flushed_;
   }
+  whole_ = upstream_->record_end(received_);
   received_as_of_ = as_of(received_, now - path_.send);
   replayed_as_of_ = as_of(replayed_, now - path_.send);
   as_of_from_ = replayed_;
@@ -91,6 +92,11 @@ Lsn StandbyFlow::flushed(Time now) const {
   if (upstream_ == nullptr || stalled_) return flushed_;
   const Lsn position = std::min(received(now), upstream_->at(now - delay() - path_.flush));
   return std::max(flushed_, position);
+}
+
+Lsn StandbyFlow::whole_records(Time now) const {
+  const Lsn position = flushed(now);
+  return upstream_ != nullptr ? upstream_->record_end(position) : std::min(position, whole_);
 }
 
 Lsn StandbyFlow::replayed(Time now) const {

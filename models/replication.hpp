@@ -72,6 +72,8 @@ class StandbyFlow {
   Lsn received(sim::Time now) const;
   Lsn flushed(sim::Time now) const;
   Lsn replayed(sim::Time now) const;
+  /// The end of the last record that is flushed whole: a walsender sends what has been committed.
+  Lsn whole_records(sim::Time now) const;
   /// Everything committed on the primary up to this instant is visible here.
   sim::Time data_as_of(sim::Time now) const;
   /// Has been, or is, within one delay of the primary (state "streaming" instead of "catchup").
@@ -100,6 +102,7 @@ class StandbyFlow {
   Lsn received_;
   Lsn flushed_;
   Lsn replayed_;
+  Lsn whole_;                   // when disconnected
   sim::Time received_as_of_{};  // commit times of the data up to the positions, when disconnected
   sim::Time replayed_as_of_{};
   Lsn as_of_from_;  // replayed_as_of_ belongs to this position

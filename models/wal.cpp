@@ -41,15 +41,29 @@ void WalCurve::reset(Time now, Lsn position) {
   last_jump_ = now;
 }
 
-void WalCurve::set_rate(Time now, std::uint64_t bytes_per_second) {
+void WalCurve::set_rate(Time now, std::uint64_t bytes_per_second, std::uint64_t record_bytes) {
   if (rate() == bytes_per_second) return;
   if (rate() != 0) last_jump_ = now;
   add({now, at(now), bytes_per_second});
+  if (record_bytes != 0) record_bytes_ = record_bytes;
 }
 
+// A record of its own, between those of the steady load, one of which it may find half written.
 void WalCurve::jump(Time now, std::uint64_t bytes) {
   last_jump_ = now;
-  add({now, at(now) + bytes, rate()});
+  const Point& last = points_.back();
+  const Lsn end = at(now);
+  const std::uint64_t whole = record_bytes_ == 0 ? 1 : record_bytes_;
+  add({now, end + bytes, rate(), (last.partial + (end - last.position)) % whole});
+}
+
+Lsn WalCurve::record_end(Lsn position) const {
+  if (record_bytes_ == 0) return position;
+  std::size_t i = points_.size() - 1;
+  while (i > 0 && points_[i].position > position) --i;
+  const Point& p = points_[i];
+  const std::uint64_t beyond = position - p.position;
+  return Lsn{position.value - std::min(beyond, (p.partial + beyond) % record_bytes_)};
 }
 
 void WalCurve::add(Point point) {

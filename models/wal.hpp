@@ -23,12 +23,15 @@ sim::Duration time_for(std::uint64_t bytes, std::uint64_t bytes_per_second);
 class WalCurve {
  public:
   void reset(sim::Time now, Lsn position);
-  /// From now on the position grows by this many bytes per second.
-  void set_rate(sim::Time now, std::uint64_t bytes_per_second);
+  /// From now on the position grows by this many bytes per second, in records of so many bytes of
+  /// which the first begins now; 0 = in no records.
+  void set_rate(sim::Time now, std::uint64_t bytes_per_second, std::uint64_t record_bytes = 0);
   void jump(sim::Time now, std::uint64_t bytes);
 
   /// The position at an instant, past or (if nothing changes) future.
   Lsn at(sim::Time t) const;
+  /// Where the last record ends that lies whole at or before this position.
+  Lsn record_end(Lsn position) const;
   /// Until when everything was at or before this position; time_max if that still holds.
   sim::Time until(Lsn position) const;
   std::uint64_t rate() const { return points_.back().rate; }
@@ -40,10 +43,12 @@ class WalCurve {
     sim::Time at;
     Lsn position;
     std::uint64_t rate;
+    std::uint64_t partial = 0;  // of a record that has begun before
   };
   void add(Point point);
   void thin(sim::Time now);
   std::vector<Point> points_{Point{sim::Time{}, Lsn{}, 0}};
+  std::uint64_t record_bytes_ = 0;
   sim::Time last_jump_{};
 };
 

@@ -28,6 +28,22 @@ TEST_CASE("wal: a curve grows by its rate and by jumps", "[wal]") {
   CHECK(curve.last_moved(start + 10s) == start + 3s);
 }
 
+TEST_CASE("wal: records end where they began plus their length", "[wal]") {
+  WalCurve curve;
+  curve.reset(start, Lsn{1000});
+  CHECK(curve.record_end(Lsn{1000}) == Lsn{1000});
+  curve.set_rate(start + 1s, 100, 30);  // records end at 1030, 1060, 1090 …
+  CHECK(curve.record_end(Lsn{1029}) == Lsn{1000});
+  CHECK(curve.record_end(Lsn{1030}) == Lsn{1030});
+  CHECK(curve.record_end(Lsn{1089}) == Lsn{1060});
+  curve.jump(start + 2s, 7);  // at 1100: between 1090 and 1120, which now ends at 1127
+  CHECK(curve.record_end(Lsn{1107}) == Lsn{1107});
+  CHECK(curve.record_end(Lsn{1126}) == Lsn{1107});
+  CHECK(curve.record_end(Lsn{1127}) == Lsn{1127});
+  CHECK(curve.record_end(Lsn{1156}) == Lsn{1127});
+  CHECK(curve.record_end(Lsn{1157}) == Lsn{1157});
+}
+
 TEST_CASE("wal: a curve forgets the distant past but never runs backwards", "[wal]") {
   WalCurve curve;
   curve.reset(start, Lsn{0});
