@@ -105,9 +105,14 @@ void Pgbouncer::link(Client& client, Server& server) {
   forward(client);
 }
 
-/// A waiting client, when there is an idle server.
+/// A waiting client, when there is an idle server. Its socket was not read while it waited and is
+/// read first now: who has gone meanwhile costs no server (sbuf_continue, "client unexpected eof").
 void Pgbouncer::activate_client(Client& client) {
   Pool& pool = *client.pool;
+  if (client.socket.readable()) {  // nobody sends while a request is under way: it has ended
+    call_attention(pool);
+    return disconnect_client(client, Reason::quiet);
+  }
   if (client.wait_for_welcome) {
     pool.waiting_clients.remove(client);
     pool.active_clients.append(client);
