@@ -25,6 +25,7 @@ live::CompareOptions compare_options(const CompareCommand& command) {
   options.seed = command.common.seed;
   options.jobs = command.common.jobs;
   if (command.common.runs != 0) options.runs = command.common.runs;
+  options.replicates = 100;
   options.settings = command.common.settings;
   options.stop = &interrupted();
   return options;

@@ -28,8 +28,8 @@ struct Delay {
 constexpr std::array<Delay, 2> delays = {{
     {"postgresql", "promotion", "promotion_started", "promotion_finished",
      "promote request until \"ready to accept connections\""},
-    {"patroni", "promote_command", "key_acquired", "promotion_started",
-     "leader key taken until the promote request"},
+    {"patroni", "promote_command", "promotion_decided", "promotion_started",
+     "\"promoted self to leader\" until the promote request"},
 }};
 
 std::optional<std::int64_t> milestone(const DrillRecord& record, std::string_view name) {

@@ -7,6 +7,7 @@
 #include "harness/cli/terminal.hpp"
 #include "harness/engine/campaign.hpp"
 #include "harness/load/load.hpp"
+#include "sim/random.hpp"
 #include "sim/sample.hpp"
 #include "sim/tests_of_fit.hpp"
 
@@ -28,6 +29,7 @@ struct Pairing {
   std::vector<double> pit;
   std::vector<std::int64_t> predicted;  // of all situations, as often as their drills
   std::int64_t inside_50 = 0, inside_90 = 0;
+  std::vector<Sample> of_drill;  // what was predicted for each
 };
 
 // The share of the predictions below a value, ties counting one half.
@@ -43,6 +45,7 @@ double rank_of(const Sample& predicted, std::int64_t value) {
 void pair_up(const Sample& predicted, std::int64_t value, Pairing& to) {
   if (predicted.empty()) return;
   to.measured.push_back(value);
+  to.of_drill.push_back(predicted);
   to.pit.push_back(rank_of(predicted, value));
   const auto within = [&](double low, double high) {
     return value >= *predicted.quantile(low) && value <= *predicted.quantile(high);
@@ -81,6 +84,20 @@ Comparison summed_up(const std::string& what, const Pairing& pairing) {
     ++c.pit[std::min(bin, pit_bins - 1)];
   }
   return c;
+}
+
+double attainable(const Pairing& pairing, const std::string& what, std::size_t replicates) {
+  sim::Stream draws(1, "compare", what);
+  std::size_t holding = 0;
+  for (std::size_t i = 0; i < replicates; ++i) {
+    Pairing drawn;
+    for (const Sample& predicted : pairing.of_drill) {
+      const auto values = predicted.sorted();
+      pair_up(predicted, values[draws.below(values.size())], drawn);
+    }
+    if (fidelity(summed_up(what, drawn)).holds()) ++holding;
+  }
+  return static_cast<double>(holding) / static_cast<double>(replicates);
 }
 
 // A record's scenario: as it was given, or below the folder of scenarios.
@@ -125,7 +142,11 @@ class CellCompare {
       }
     }
     for (const auto& [situation, drills] : situations) simulate(*scenario, situation, drills);
-    for (const auto& [what, pairing] : rto_) cell_.rto.push_back(summed_up(what, pairing));
+    for (const auto& [what, pairing] : rto_) {
+      cell_.rto.push_back(summed_up(what, pairing));
+      if (options_.replicates == 0 || pairing.measured.empty()) continue;
+      cell_.rto.back().attainable = attainable(pairing, what, options_.replicates);
+    }
     for (std::size_t i = 0; i < stages; ++i) {
       cell_.stages.push_back(summed_up(std::string(stage_names[i]), stages_[i]));
     }

@@ -33,6 +33,8 @@ struct Comparison {
   std::optional<double> kolmogorov_smirnov;  // p-value
   std::optional<double> anderson_darling;    // p-value, at least 0.01, at most 0.25
   std::array<std::int64_t, pit_bins> pit{};  // where the measurements lie in the predictions
+  /// How often as many drills drawn from the prediction itself would hold: what few drills allow.
+  std::optional<double> attainable;
 
   std::int64_t bias() const { return measured_median - predicted_median; }
 };
@@ -65,7 +67,8 @@ struct Fidelity {
 Fidelity fidelity(const Comparison& comparison);
 
 struct CompareOptions {
-  std::size_t runs = 200;  // for each member that led before a fault
+  std::size_t runs = 200;      // for each member that led before a fault
+  std::size_t replicates = 0;  // for Comparison::attainable; 0 leaves it out
   std::size_t jobs = 0;
   std::uint64_t seed = 1;
   std::vector<std::string> settings;                             // on top of those of the drills

@@ -33,7 +33,7 @@ constexpr std::array<LinePattern, 25> patterns = {{
     {HostKind::member, "received immediate shutdown request", "postgres.immediate_stop"},
     {HostKind::member, "database system is shut down", "postgres.shut_down"},
     {HostKind::member, "started streaming WAL from primary", "postgres.walreceiver_started"},
-    {HostKind::member, "promoted self to leader by acquiring session lock", "patroni.acquired"},
+    {HostKind::member, "promoted self to leader by acquiring session lock", "patroni.promoting"},
     {HostKind::member, "promoted self to leader because I had the session lock",
      "patroni.promoting_had_lock"},
     {HostKind::member, "received switchover request", "patroni.switchover"},

@@ -27,7 +27,7 @@ DrillRecord drill(Duration rto, const std::string& primary = "lab-1") {
   path.name = "pgbouncer";
   path.measures.rto = rto;
   record.measures.paths.push_back(path);
-  record.measures.milestones = {{"key_acquired", 25s},
+  record.measures.milestones = {{"promotion_decided", 25s},
                                 {"promotion_started", 25050ms},
                                 {"promotion_finished", 25050ms + rto / 100}};
   return record;

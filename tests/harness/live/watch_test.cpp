@@ -39,7 +39,7 @@ TEST_CASE("live: lines of logs are events of the models", "[live]") {
   CHECK(event_of_line(member, "x LOG:  database system is ready to accept read-only connections") ==
         "postgres.ready_read_only");
   CHECK(event_of_line(member, "INFO: promoted self to leader by acquiring session lock") ==
-        "patroni.acquired");
+        "patroni.promoting");
   CHECK(event_of_line(HostKind::haproxy, "Server primary/lab-3 is UP, reason: Layer7") ==
         "haproxy.server_up");
   CHECK(event_of_line(HostKind::pgbouncer, "S-0x5: lab/postgres new connection to server") ==
