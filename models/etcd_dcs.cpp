@@ -21,7 +21,7 @@ EtcdDcs::EtcdDcs(Etcd& etcd, ScopeId scope, MemberId self, sim::Group& patroni,
       reput_unconditionally_(config.reput_unconditionally),
       thread_wake_(config.thread_wake),
       wakes_(patroni.host().stream("patroni watch")),
-      client_(patroni, *this, ports_of(etcd), 4, config) {}
+      client_(patroni, *this, ports_of(etcd), DcsClient::Protocol::etcd, config) {}
 
 void EtcdDcs::start() {
   lease_ = 0;

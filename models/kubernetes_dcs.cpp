@@ -229,7 +229,7 @@ KubernetesDcs::KubernetesDcs(KubernetesApi& api, ScopeId scope, MemberId self, s
       scope_(scope),
       self_(self),
       patroni_(patroni),
-      client_(patroni, *this, ports_of(api), 3, config) {}
+      client_(patroni, *this, ports_of(api), DcsClient::Protocol::kubernetes, config) {}
 
 void KubernetesDcs::start() {
   client_.start();

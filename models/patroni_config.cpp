@@ -75,27 +75,30 @@ PatroniTimings::PatroniTimings()
       first_cycle(Distribution::uniform(1s, 1700ms)
                       .with_source("lab: 1.39 s from the reset of synchronous_standby_names to the "
                                    "demotion by the first cycle")),
-      rest_answer(
-          Distribution::lognormal_percentiles(0.5, 25ms, 0.99, 100ms)
-              .with_source("lab: a member took the key 0.05 to 0.10 s after a switchover had "
-                           "released it, 14 times; the answer itself takes 2 to 8 ms, the "
-                           "asking Patroni's threads and connections the rest")),
-      cycle(Distribution::lognormal_percentiles(0.5, 40ms, 0.99, 150ms)
+      rest_answer(Distribution::lognormal_percentiles(0.5, 4ms, 0.99, 20ms)
+                      .with_source("lab: 3 to 9 ms from \"received switchover request\" to \"Got "
+                                   "response\", 8 times")),
+      cycle(Distribution::lognormal_percentiles(0.5, 5ms, 0.99, 30ms)
                 .with_source(
-                    "lab: 0.15 to 0.17 s from \"Lock owner\" to \"demoting myself\" with a "
-                    "round of polls and two writes to etcd; key expired to key taken 2.06 to "
-                    "2.12 s, 2 s of which a dead member does not answer")),
-      promote_command(Distribution::lognormal_percentiles(0.5, 30ms, 0.99, 240ms)
-                          .with_source("lab: lock to promote signal 1 to 240 ms, 19 promotions")),
+                    "lab: 0.149 to 0.163 s from \"Lock owner\" to \"demoting myself\", 8 times, "
+                    "of which three writes to etcd take 0.13 to 0.14 s and a round of polls 4 ms")),
+      promote_command(
+          Distribution::lognormal_percentiles(0.5, 4ms, 0.99, 50ms)
+              .with_source(
+                  "lab: from \"promoted self to leader\" to \"received promote request\" 2 "
+                  "to 9 ms, once 52, 38 promotions")),
       start_command(
-          Distribution::quantiles({{0.0, 130ms},
-                                   {0.1, 310ms},
-                                   {0.25, 430ms},
-                                   {0.5, 520ms},
-                                   {0.75, 640ms},
-                                   {1.0, 1100ms}})
-              .with_source("lab: 59 starts, from \"starting as a secondary\" or \"as readonly\" to "
-                           "PostgreSQL's \"starting PostgreSQL\"")),
+          Distribution::quantiles({{0.0, 160ms},
+                                   {0.1, 345ms},
+                                   {0.25, 415ms},
+                                   {0.5, 545ms},
+                                   {0.75, 670ms},
+                                   {0.9, 810ms},
+                                   {1.0, 965ms}})
+              .with_source("lab: 34 starts less a write to etcd, from \"starting as a secondary\" "
+                           "or \"as readonly\" to "
+                           "PostgreSQL's \"starting PostgreSQL\"; a new Python interpreter of its "
+                           "own, PostmasterProcess.start")),
       rewind_check(Distribution::uniform(20ms, 100ms)
                        .with_source("estimate: three local commands and one connection")),
       command(Distribution::lognormal_percentiles(0.5, 5ms, 0.99, 40ms)
@@ -105,10 +108,10 @@ PatroniTimings::PatroniTimings()
                         .with_source("Python, socketserver.BaseServer: shutdown() waits until "
                                      "serve_forever(poll_interval=0.5) looks up; lab: fast stop "
                                      "0.16 to 0.47 s after SIGTERM")),
-      exit(Distribution::lognormal_percentiles(0.5, 90ms, 0.99, 300ms)
+      exit(Distribution::lognormal_percentiles(0.5, 55ms, 0.99, 200ms)
                .with_source("lab: from the release of the key until another member took it 0.14 to "
-                            "0.19 s after SIGTERM, whose REST socket is still open, and 0.07 s in "
-                            "a switchover")),
+                            "0.19 s after SIGTERM, whose REST socket is still open, two writes to "
+                            "etcd among them")),
       thread_wake(
           Distribution::quantiles(
               {{0.0, 60us}, {0.5, 120us}, {0.8, 400us}, {0.89, 1100us}, {0.95, 5ms}, {1.0, 25ms}})

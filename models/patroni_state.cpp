@@ -140,8 +140,11 @@ bool Patroni::begin(Action action, Task<> task) {
   return true;
 }
 
-// AsyncExecutor.run: its first and its last step need the lock that every cycle holds.
+// AsyncExecutor.run: its first and its last step need the lock that every cycle holds. The thread
+// asks for it while the cycle that has started it still runs, so it always has to wake up.
 Task<> Patroni::run_action(Task<> task) {
+  const Duration waking = timings_.thread_wake.sample_duration(thread_stream_);
+  co_await sim::sleep_for(waking);
   {
     const sim::Semaphore::Permit turn = co_await executor_turn();
     m_.action_runs = true;

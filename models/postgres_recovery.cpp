@@ -223,6 +223,8 @@ sim::Task<bool> PostgresServer::checkpoint() {
   if (volatile_.source == Source::durable || volatile_.phase == Phase::stopping) co_return false;
   const Lsn redo = replayed();
   const DiskResult written = co_await disk_.write(dirty_bytes());
+  // Files are synced even if nothing had to be written.
+  co_await sim::sleep_for(timings_.shutdown_checkpoint.sample_duration(stops_));
   if (life != life_ || volatile_.source == Source::durable || written != DiskResult::ok) {
     co_return false;
   }

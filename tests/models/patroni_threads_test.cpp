@@ -66,6 +66,45 @@ TEST_CASE("patroni 3.0.2: a thawed primary takes its key back or not, by chance"
   CHECK(lost == stolen);
 }
 
+// The demotion of a leader that cannot reach the DCS is an asynchronous action. Its thread needs
+// the lock of the HA loop, which after a cycle that came late is free for 1 ms. If it wakes up
+// later the next cycle goes first, waits for the DCS as long, and then demotes from the main
+// thread.
+TEST_CASE("patroni: a demotion that misses the lock of the HA loop comes a cycle later",
+          "[patroni]") {
+  for (const Duration wake : {Duration(100us), Duration(20ms)}) {
+    int missed = 0;
+    int in_time = 0;
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+      ClusterOptions options = woken_after(wake);
+      options.seed = seed;
+      options.patroni.version = PatroniVersion::v3_0_2;
+      Cluster c(options);
+      c.run_to_phase();
+      const Time fault = c.now();
+      c.etcd->kill_member(0);
+      c.etcd->kill_member(1);
+      c.run(45s);
+      INFO("seed " << seed << "\n" << c.text);
+      const Time error = c.first(kinds::demoting_dcs, fault, "db-0");
+      const Time stop = c.first(postgres_kinds::fast_stop, fault, "postgres/db-0");
+      REQUIRE(error != sim::time_max);
+      REQUIRE(stop != sim::time_max);
+      const bool late = c.first(kinds::late, error, "db-0") - error < 1s;
+      if (!late || wake < 1ms) {
+        CHECK(stop - error < 200ms);
+        ++in_time;
+      } else {
+        CHECK(stop - error > 8s);
+        CHECK(stop - error < 13s);
+        ++missed;
+      }
+    }
+    CHECK((missed > 0) == (wake > 1ms));
+    CHECK(missed + in_time == 12);
+  }
+}
+
 // What a member has written is in its cache when the answer is there (call_rpc): a switchover that
 // it was asked for begins with the cycle that the request wakes, not loop_wait later.
 TEST_CASE("patroni: a switchover request is seen by the cycle that it wakes", "[patroni]") {
