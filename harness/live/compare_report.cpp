@@ -91,6 +91,9 @@ std::string compare_text(const std::vector<Cell>& cells, const TextStyle& style,
                {""}});
   std::size_t holding = 0;
   double attainable = 0;
+  double all = 0;
+  double inside_50 = 0;
+  double inside_90 = 0;
   std::size_t judged = 0;
   std::string problems;
   std::string losses;
@@ -103,6 +106,10 @@ std::string compare_text(const std::vector<Cell>& cells, const TextStyle& style,
       ++judged;
       if (fidelity(c).holds()) ++holding;
       attainable += c.attainable.value_or(0);
+      const auto drills = static_cast<double>(c.drills);
+      all += drills;
+      inside_50 += c.inside_50 * drills;
+      inside_90 += c.inside_90 * drills;
     }
     if (details) {
       for (const Comparison& c : cell.stages) table.add(row_of("", c, false));
@@ -125,6 +132,11 @@ std::string compare_text(const std::vector<Cell>& cells, const TextStyle& style,
   if (attainable > 0) {
     text += "As many drills drawn from the predictions themselves would hold in " +
             seconds_text(static_cast<std::int64_t>(attainable * 1e9), 1) + " on average.\n";
+  }
+  if (all > 0) {
+    text += "Of all " + std::to_string(static_cast<std::int64_t>(all)) + " measured RTOs " +
+            percent_text(inside_50 / all) + " lie inside the 50 % interval, " +
+            percent_text(inside_90 / all) + " inside the 90 % interval.\n";
   }
   return text + problems;
 }
