@@ -111,10 +111,12 @@ std::string rows_text(const RunbookSpec& spec, std::span<const RowComparison> ro
   }
   std::string text = table.text(style, 2);
   text += "  " + share_of(rows_inside(rows), rows.size()) +
-          " measured durations lie inside the simulated 90 % interval; ";
-  text += spec.calibrated_here ? "these rows were used to calibrate\n"
-                               : "none of these rows was used to calibrate\n";
-  return text + notes;
+          " measured durations lie inside the simulated 90 % interval";
+  if (!spec.calibration.empty()) {
+    text += spec.calibrated_here ? "; these rows were used to calibrate"
+                                 : "; none of these rows was used to calibrate";
+  }
+  return text + "\n" + notes;
 }
 
 std::string steps_text(const RunbookSpec& spec, std::span<const RunbookOutcome> runs,

@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "harness/engine/campaign.hpp"
-#include "harness/engine/rehearsal.hpp"
 #include "harness/kinds/aurora_kind.hpp"
 #include "harness/load/load.hpp"
+#include "tests/harness/kinds/managed_systems.hpp"
 
 using namespace predrill;
 using namespace predrill::harness;
@@ -20,25 +19,7 @@ namespace {
 const std::filesystem::path scenarios = PREDRILL_SOURCE_DIR "/scenarios";
 
 SystemSpec load(const std::vector<std::string>& settings = {}) {
-  Diagnostics diagnostics;
-  auto system = load_system(scenarios / "systems/orders-aurora", diagnostics, settings);
-  INFO(diagnostics.text());
-  REQUIRE(system.has_value());
-  return *system;
-}
-
-ScenarioSpec fault_on(const SystemSpec& system, const std::string& fault,
-                      const std::string& target = "") {
-  auto all = rehearsal_scenarios(system, {fault}, {});
-  REQUIRE(all.size() == 1);
-  if (!target.empty()) all[0].faults[0].targets = {target};
-  return all[0];
-}
-
-sim::Duration rto(const RunOutcome& outcome, std::string_view path) {
-  const PathRun* found = outcome.measures.find_path(path);
-  REQUIRE(found != nullptr);
-  return found->measures.rto;
+  return loaded_system(scenarios / "systems/orders-aurora", settings);
 }
 
 constexpr const char* alone = "aurora.instances=[{\"name\": \"a\", \"class\": \"db.r6g.large\"}]";
@@ -46,20 +27,7 @@ constexpr const char* alone = "aurora.instances=[{\"name\": \"a\", \"class\": \"
 }  // namespace
 
 TEST_CASE("aurora kind: a rehearsal covers every fault, and loses nothing", "[kinds][aurora]") {
-  const SystemSpec system = load();
-  const auto all = rehearsal_scenarios(system, {}, {});
-  CHECK(all.size() == system.kind->faults().size());
-  for (const ScenarioSpec& scenario : all) {
-    INFO(scenario.name);
-    const Summary summary = run_campaign(scenario, {.runs = 12, .jobs = 1}).all;
-    CHECK(summary.runs() == 12);
-    CHECK(*summary.rpo_rows().max() == 0);
-    const RunOutcome one = run_once(scenario, {.seed = 3});
-    CHECK(one.problem.empty());
-    CHECK(one.measures.violations.empty());
-    CHECK(one.measures.paths.size() == 4);
-    CHECK(run_once(scenario, {.seed = 3}).measures.fingerprint == one.measures.fingerprint);
-  }
+  check_rehearsal(load(), 12);
 }
 
 TEST_CASE("aurora kind: a managed failover costs a client what its delays add up to",

@@ -5,11 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "harness/engine/campaign.hpp"
-#include "harness/engine/rehearsal.hpp"
 #include "harness/kinds/rds_kind.hpp"
 #include "harness/lint/lint.hpp"
 #include "harness/load/load.hpp"
+#include "tests/harness/kinds/managed_systems.hpp"
 
 using namespace predrill;
 using namespace predrill::harness;
@@ -19,31 +18,14 @@ namespace {
 
 const std::filesystem::path scenarios = PREDRILL_SOURCE_DIR "/scenarios";
 
-SystemSpec load(const std::vector<std::string>& settings = {},
-                const std::string& name = "sde-rds") {
-  Diagnostics diagnostics;
-  auto system = load_system(scenarios / "systems" / name, diagnostics, settings);
-  INFO(diagnostics.text());
-  REQUIRE(system.has_value());
-  return *system;
+SystemSpec load(const std::vector<std::string>& settings = {}) {
+  return loaded_system(scenarios / "systems/sde-rds", settings);
 }
 
 std::string problems_of(const std::vector<std::string>& settings) {
   Diagnostics diagnostics;
   load_system(scenarios / "systems/sde-rds", diagnostics, settings);
   return diagnostics.text();
-}
-
-ScenarioSpec fault_on(const SystemSpec& system, const std::string& fault) {
-  auto all = rehearsal_scenarios(system, {fault}, {});
-  REQUIRE(all.size() == 1);
-  return all[0];
-}
-
-sim::Duration rto(const RunOutcome& outcome, std::string_view path) {
-  const PathRun* found = outcome.measures.find_path(path);
-  REQUIRE(found != nullptr);
-  return found->measures.rto;
 }
 
 std::int64_t value(const RunOutcome& outcome, const std::string& name) {
@@ -59,20 +41,7 @@ const std::vector<std::string> single_az = {"rds.MultiAZ=false"};
 }  // namespace
 
 TEST_CASE("rds kind: a rehearsal covers every fault, and loses nothing", "[kinds][rds]") {
-  const SystemSpec system = load();
-  const auto all = rehearsal_scenarios(system, {}, {});
-  CHECK(all.size() == system.kind->faults().size());
-  for (const ScenarioSpec& scenario : all) {
-    INFO(scenario.name);
-    const Summary summary = run_campaign(scenario, {.runs = 6, .jobs = 1}).all;
-    CHECK(summary.runs() == 6);
-    CHECK(*summary.rpo_rows().max() == 0);
-    const RunOutcome one = run_once(scenario, {.seed = 3});
-    CHECK(one.problem.empty());
-    CHECK(one.measures.violations.empty());
-    CHECK(one.measures.paths.size() == 4);
-    CHECK(run_once(scenario, {.seed = 3}).measures.fingerprint == one.measures.fingerprint);
-  }
+  check_rehearsal(load(), 6);
 }
 
 TEST_CASE("rds kind: a failover costs 60 to 120 s, redo, the record and the client's caches",
@@ -107,7 +76,7 @@ TEST_CASE("rds kind: a resolver that keeps names longer than their TTL adds its 
 TEST_CASE("rds kind: a cluster is faster than a Multi-AZ instance, Single-AZ slower",
           "[kinds][rds]") {
   const RunOutcome instance = run_once(fault_on(load(), "host_loss"), {.seed = 4});
-  const SystemSpec three = load({}, "sde-rds-cluster");
+  const SystemSpec three = loaded_system(scenarios / "systems/sde-rds-cluster");
   const RunOutcome of_cluster = run_once(fault_on(three, "host_loss"), {.seed = 4});
   const RunOutcome alone = run_once(fault_on(load(single_az), "host_loss"), {.seed = 4});
   CHECK(rto(of_cluster, "endpoint") < rto(instance, "endpoint"));

@@ -47,6 +47,19 @@ std::string problems_of(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("runbook: the switchover checklist needs more than its window of 5 minutes",
+          "[runbook]") {
+  // From T-5 min to T+2 min the plan's own waits are 5 min, and the CNAME takes 35 s at least.
+  const RunbookSpec spec = load("drills/orders-switchover-checklist.json");
+  const auto runs = runs_of(spec, 100);
+  const auto rows = compare_rows(spec, runs);
+  REQUIRE(rows.size() == 3);
+  CHECK_FALSE(rows[0].inside);
+  CHECK(rows[0].p5 >= 5min + 35s);
+  CHECK(rows[0].n >= 85);  // a go/no-go gate and three checks may end it
+  CHECK_THAT(rows_text(spec, rows, {}), !Catch::Contains("calibrate"));
+}
+
 TEST_CASE("runbook: every measured duration of the rollout beside its simulation", "[runbook]") {
   // Calibrated on dev and prod; stage and demo are held out.
   std::size_t inside = 0;
