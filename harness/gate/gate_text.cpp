@@ -205,7 +205,8 @@ std::string gate_junit(GateFindings findings, const std::string& name) {
     }
     const Quantiles& now = quantiles_now(*finding);
     one.output = how_text(*finding) + "\nRTO p50 " + seconds_of(now.p50) + " s, p95 " +
-                 seconds_of(now.p95) + " s, max " + seconds_of(now.max) + " s\nagain: " + repeat_text(*finding) + "\n";
+                 seconds_of(now.p95) + " s, max " + seconds_of(now.max) +
+                 " s\nagain: " + repeat_text(*finding) + "\n";
     suite.cases.push_back(std::move(one));
   }
   return junit_text(suite);
