@@ -1,6 +1,7 @@
 #include "models/ledger.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "sim/int128.hpp"
 
@@ -161,22 +162,35 @@ struct Stretch {
   Time to;
 };
 
-// In which stretches of time each member acknowledged.
+bool begins_before(const Stretch& a, const Stretch& b) {
+  return a.from < b.from;
+}
+
+// In which stretches of time each member acknowledged, by their beginnings.
 std::vector<Stretch> stretches(const Ledger& ledger, Duration gap) {
   std::vector<Stretch> all;
+  all.reserve(ledger.writes().size() + ledger.flows().size());
   for (const auto& w : ledger.writes()) all.push_back({w.member, w.at, w.at});
+  const auto writes = static_cast<std::ptrdiff_t>(all.size());
   for (const auto& f : ledger.flows()) all.push_back({f.member, f.from, f.to});
-  std::sort(all.begin(), all.end(), [](const Stretch& a, const Stretch& b) {
-    return a.member != b.member ? a.member < b.member : a.from < b.from;
-  });
+  const auto flows = all.begin() + writes;
+  // Writes are many and come in as they happen; flows are few and come in when they end.
+  if (!std::is_sorted(all.begin(), flows, begins_before)) {
+    std::sort(all.begin(), flows, begins_before);
+  }
+  std::sort(flows, all.end(), begins_before);
+  std::inplace_merge(all.begin(), flows, all.end(), begins_before);
+
   std::vector<Stretch> joined;
+  std::vector<std::size_t> newest;  // by member: the place of its last stretch, counted from 1
   for (const Stretch& s : all) {
-    const bool next =
-        !joined.empty() && joined.back().member == s.member && s.from - joined.back().to <= gap;
-    if (next) {
-      joined.back().to = std::max(joined.back().to, s.to);
+    if (s.member >= newest.size()) newest.resize(std::size_t{s.member} + 1);
+    std::size_t& place = newest[s.member];
+    if (place != 0 && s.from - joined[place - 1].to <= gap) {
+      joined[place - 1].to = std::max(joined[place - 1].to, s.to);
     } else {
       joined.push_back(s);
+      place = joined.size();
     }
   }
   return joined;
@@ -185,10 +199,10 @@ std::vector<Stretch> stretches(const Ledger& ledger, Duration gap) {
 }  // namespace
 
 DualWriters Ledger::dual_writers(Duration gap) const {
-  std::vector<Stretch> all = stretches(*this, gap);
-  if (all.empty() || all.front().member == all.back().member) return {};  // by member
-  std::sort(all.begin(), all.end(),
-            [](const Stretch& a, const Stretch& b) { return a.from < b.from; });
+  const std::vector<Stretch> all = stretches(*this, gap);
+  const bool several = std::any_of(
+      all.begin(), all.end(), [&](const Stretch& s) { return s.member != all.front().member; });
+  if (!several) return {};
   std::vector<std::pair<Time, Time>> windows;
   for (std::size_t i = 0; i < all.size(); ++i) {
     for (std::size_t j = i + 1; j < all.size() && all[j].from <= all[i].to; ++j) {

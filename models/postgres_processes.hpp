@@ -12,7 +12,7 @@ struct [[nodiscard]] this_process {
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> h) {
-    id = {h.promise().process->number};
+    id = h.promise().process->id();
     return false;
   }
   sim::ProcessId await_resume() const noexcept { return id; }

@@ -98,25 +98,27 @@ class RequestList {
   ServiceRequest* last_ = nullptr;
 };
 
-struct ServiceFlow {
+struct alignas(64) ServiceFlow {
   explicit ServiceFlow(ServiceClients& its_clients) : clients(its_clients) {}
+  // What a request looks at, in one cache line: flows are many, and each request takes any of them.
   ServiceClients& clients;
-  std::uint32_t number = 0;
-  std::uint32_t life = 0;  // goes up at each end: tells apart two uses of the object
-  std::uint32_t resolver = 0;
+  RequestList<&ServiceRequest::flow_previous, &ServiceRequest::flow_next> requests;
+  sim::Time last_packet{};
   std::size_t node = 0;  // of the load balancer
+  std::uint32_t number = 0;
+  std::uint32_t life = 0;          // goes up at each end: tells apart two uses of the object
+  std::uint32_t node_life = 0;     // Host::incarnation of the node when established
+  std::uint32_t process_life = 0;  // ServiceProcess::life when established
+  std::uint32_t under_way = 0;
   TargetId target = no_target;
   bool established = false;
   bool closing = false;  // no more requests; ends with the last one under way
-  std::uint32_t under_way = 0;
-  std::size_t position = 0;  // in the client's list of usable flows
+  // What it looks at no more.
   bool usable = false;
-  std::uint32_t node_life = 0;     // Host::incarnation of the node when established
-  std::uint32_t process_life = 0;  // ServiceProcess::life when established
-  sim::Time last_packet{};
-  HttpSocket socket;  // from the node to the target
+  std::uint32_t resolver = 0;
+  std::size_t position = 0;  // in the client's list of usable flows
+  HttpSocket socket;         // from the node to the target
   sim::ProcessId watcher;
-  RequestList<&ServiceRequest::flow_previous, &ServiceRequest::flow_next> requests;
 };
 
 }  // namespace predrill::models

@@ -33,7 +33,7 @@ inline std::string number(double value) {
 }
 
 /// The standard normal value at a level; each tail from its own side.
-inline double normal_at(double p, double q) {
+[[gnu::always_inline]] inline double normal_at(double p, double q) {
   return std::copysign(portable::inlined::normal_quantile(p < q ? p : q), p - q);
 }
 
@@ -58,7 +58,7 @@ struct Distribution::Detail {
   double mass = 1, low = 0, high = 0;  // truncated: the probability between, the bounds
 };
 
-inline double Distribution::base(Level level) const {
+[[gnu::always_inline]] inline double Distribution::base(Level level) const {
   const auto [p, q] = level;
   switch (kind_) {  // the ones that are drawn most; the others are kept out of line
     case Kind::constant:

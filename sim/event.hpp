@@ -28,6 +28,7 @@ class Event {
   inline ~Event();  // cancels; defined in simulation.hpp
 
   PromiseBase* waiter = nullptr;  // the coroutine that it resumes, if any; fetched ahead of time
+  Group* group_ = nullptr;        // whose freeze parks it; set when scheduled
 
  private:
   friend class Simulation;
@@ -35,7 +36,6 @@ class Event {
   static constexpr std::uint32_t in_ring = 1U << 30;  // else in a slot; the number is below it
 
   Fire fire_;
-  Group* group_ = nullptr;  // whose freeze parks it; set when scheduled
   std::uint32_t place_ : 31 = not_pending;
   std::uint32_t self_owned_ : 1 = 0;
   std::uint32_t cause_ = 0;  // trace record that led to its scheduling

@@ -37,7 +37,9 @@ Group::~Group() {
 
 ProcessId Group::spawn(Task<void> task) {
   if (!host_.up()) return {};
-  auto* process = new Process;
+  if (simulation_.free_process_ == nullptr) simulation_.grow_processes();
+  Process* const process = simulation_.free_process_;
+  simulation_.free_process_ = process->next;
   auto handle = task.release();
   PromiseBase& root = handle.promise();
   root.group = this;
@@ -46,12 +48,15 @@ ProcessId Group::spawn(Task<void> task) {
   process->group = this;
   process->root = &root;
   process->number = ++simulation_.spawned_;
+  process->linked = true;
+  process->doomed = false;
+  process->previous = nullptr;
   process->next = newest_;
   if (newest_ != nullptr) newest_->previous = process;
   newest_ = process;
   process->start.waiter = &root;
   simulation_.schedule_now(process->start, *this);
-  return {process->number};
+  return process->id();
 }
 
 void Group::kill() {
@@ -65,13 +70,11 @@ void Group::kill() {
 }
 
 bool Group::kill(ProcessId id) {
-  for (Process* process = newest_; process != nullptr; process = process->next) {
-    if (process->number == id.number) {
-      end(*process);
-      return true;
-    }
-  }
-  return false;
+  Process* const process = id.block;
+  const bool lives = process != nullptr && process->number == id.number && process->linked;
+  if (!lives || process->group != this) return false;
+  end(*process);
+  return true;
 }
 
 // The running process cannot be destroyed under its own feet: it ends at its next suspension.
@@ -82,7 +85,7 @@ void Group::end(Process& process) {
     simulation_.graveyard_.push_back(&process);
     simulation_.chores_ = true;
   } else {
-    process.destroy();
+    process.destroy(simulation_);
   }
 }
 

@@ -49,12 +49,13 @@ class GroupResource {
   GroupResource* next_ = nullptr;
 };
 
+struct Process;  // control block of a spawned process: task.hpp
+
 /// Identifies one spawned process, also after its death.
 struct ProcessId {
+  Process* block = nullptr;  // its control block, which may serve another process by now
   std::uint32_t number = 0;
 };
-
-struct Process;  // control block of a spawned process: task.hpp
 
 class Group {
  public:

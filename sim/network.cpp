@@ -78,17 +78,6 @@ std::uint32_t Network::make_link(const Host& from, const Host& to) const {
   return index;
 }
 
-const Network::Link& Network::link(const Host& from, const Host& to) const {
-  std::uint32_t index = table_[from.id() * side_ + to.id()];
-  if (index == 0) [[unlikely]]
-    index = make_link(from, to);
-  return links_[index - 1];
-}
-
-Network::Link& Network::link(const Host& from, const Host& to) {
-  return const_cast<Link&>(static_cast<const Network&>(*this).link(from, to));
-}
-
 const Distribution& Network::latency_of(const Host& from, const Host& to) const {
   if (&from == &to) return loopback_;
   return zone_latency_[from.zone() * zones_.size() + to.zone()];

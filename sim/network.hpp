@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/distribution.hpp"
@@ -112,8 +113,15 @@ class Network {
     std::vector<std::pair<HostId, HostId>> pairs;
     bool cut = false;
   };
-  const Link& link(const Host& from, const Host& to) const;
-  Link& link(const Host& from, const Host& to);
+  const Link& link(const Host& from, const Host& to) const {
+    std::uint32_t index = table_[from.id() * side_ + to.id()];
+    if (index == 0) [[unlikely]]
+      index = make_link(from, to);
+    return links_[index - 1];
+  }
+  Link& link(const Host& from, const Host& to) {
+    return const_cast<Link&>(std::as_const(*this).link(from, to));
+  }
   std::uint32_t make_link(const Host& from, const Host& to) const;
   FaultId add_fault(const HostSet& a, const HostSet& b, Direction direction, bool cut);
   const Distribution& latency_of(const Host& from, const Host& to) const;

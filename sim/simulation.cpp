@@ -191,7 +191,7 @@ void Simulation::after_resume() {
       if (!process->doomed) {
         running_ = nullptr;
         process->unlink();
-        process->destroy();
+        process->destroy(*this);
       }
     }
     if (!graveyard_.empty()) bury();
@@ -203,7 +203,7 @@ void Simulation::bury() {
   while (!graveyard_.empty()) {
     Process* process = graveyard_.back();
     graveyard_.pop_back();
-    process->destroy();
+    process->destroy(*this);
   }
 }
 
@@ -253,6 +253,16 @@ void Simulation::grow_slots() {
   slots_.resize(size);
   for (std::size_t slot = size; slot-- > old;) {
     if (slot != no_slot) free_slot(slots_[slot], static_cast<std::uint32_t>(slot));
+  }
+}
+
+void Simulation::grow_processes() {
+  const std::size_t count = std::size_t{16} << std::min<std::size_t>(process_blocks_.size(), 12);
+  process_blocks_.push_back(std::make_unique<Process[]>(count));
+  for (std::size_t i = count; i-- > 0;) {
+    Process& process = process_blocks_.back()[i];
+    process.next = free_process_;
+    free_process_ = &process;
   }
 }
 

@@ -144,6 +144,7 @@ class Simulation {
     free_slot_ = slot;
   }
   void grow_slots();
+  void grow_processes();
   // Leaves the bits of the slot open.
   std::uint64_t next_order() {
     std::uint64_t sequence = sequence_++;
@@ -191,8 +192,10 @@ class Simulation {
   Time now_{};
   std::uint64_t sequence_ = 1;
   std::uint64_t executed_ = 0;
-  std::uint64_t parked_ = 0;   // tickets given to parked events
-  std::uint32_t spawned_ = 0;  // numbers given to processes
+  std::uint64_t parked_ = 0;         // tickets given to parked events
+  std::uint32_t spawned_ = 0;        // numbers given to processes
+  Process* free_process_ = nullptr;  // the first of a list
+  std::vector<std::unique_ptr<Process[]>> process_blocks_;
   std::uint64_t digest_ = 0x9e3779b97f4a7c15ULL;
   std::uint64_t salt_ = 0;
   std::size_t live_ = 0;          // scheduled and not cancelled

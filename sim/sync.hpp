@@ -22,24 +22,23 @@ namespace predrill::sim {
 template <class Owner, void (Owner::*function)()>
 class Timer : Event {
  public:
-  Timer(Owner& owner, Group& group) : Event(&Timer::fire), owner_(owner), group_(group) {}
+  Timer(Owner& owner, Group& group) : Event(&Timer::fire), owner_(owner) { group_ = &group; }
 
   void arm(Duration after) {
-    Simulation& sim = group_.simulation();
-    const Time due = later(sim.now(), group_.to_virtual(std::max(after, Duration{})));
+    Simulation& sim = group_->simulation();
+    const Time due = later(sim.now(), group_->to_virtual(std::max(after, Duration{})));
     if (pending() && due >= queued_at_) {  // let the queued entry surface and move on
       due_ = due;
-      due_order_ = sim.reserve_order();
-      moved_ = true;
+      moved_to_ = sim.reserve_order();
       return;
     }
     disarm();
     due_ = queued_at_ = due;
-    sim.schedule(*this, group_, due);
+    sim.schedule(*this, *group_, due);
   }
   void disarm() {
-    moved_ = false;
-    if (pending()) group_.simulation().cancel(*this);
+    moved_to_ = 0;
+    if (pending()) group_->simulation().cancel(*this);
   }
   bool armed() const { return pending(); }
   Time due() const { return due_; }
@@ -47,21 +46,19 @@ class Timer : Event {
  private:
   static void fire(Event& event) {
     Timer& self = static_cast<Timer&>(event);
-    if (self.moved_) {
-      self.moved_ = false;
+    if (self.moved_to_ != 0) {
       self.queued_at_ = self.due_;
-      self.group_.simulation().requeue(self, self.group_, self.due_, self.due_order_);
+      const std::uint64_t order = std::exchange(self.moved_to_, 0);
+      self.group_->simulation().requeue(self, *self.group_, self.due_, order);
       return;
     }
     (self.owner_.*function)();
   }
 
   Owner& owner_;
-  Group& group_;
   Time queued_at_{};
   Time due_{};
-  std::uint64_t due_order_ = 0;
-  bool moved_ = false;
+  std::uint64_t moved_to_ = 0;  // the order at due_, if that lies behind queued_at_; else 0
 };
 
 class WaitList;

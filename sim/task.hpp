@@ -161,23 +161,30 @@ class Wake : public Event {
   static void fire(Event& event) { static_cast<Wake&>(event).waiter->resume(); }
 };
 
-/// Control block of a spawned process.
-struct Process : Pooled {
+/// Control block of a spawned process. The simulation keeps the blocks and uses them again, so that
+/// a ProcessId finds its process, or sees that it has ended, in one step.
+struct Process {
   Group* group = nullptr;
   Process* previous = nullptr;  // newer in the same group
-  Process* next = nullptr;
+  Process* next = nullptr;      // older; of a free block the next free one
   PromiseBase* root = nullptr;
   std::uint32_t number = 0;
+  bool linked = false;  // in its group's list: not yet killed
   bool doomed = false;  // killed while running: ends at its next suspension
   Wake start;           // its first resumption goes through the event set like every other
 
+  ProcessId id() { return {this, number}; }
   void unlink() noexcept {  // from its group
     (previous != nullptr ? previous->next : group->newest_) = next;
     if (next != nullptr) next->previous = previous;
+    linked = false;
   }
-  void destroy() noexcept {  // the coroutine, then this block
+  // The coroutine; the block becomes free. Its group may be gone by now.
+  void destroy(Simulation& sim) noexcept {
     root->handle().destroy();
-    delete this;
+    if (start.pending()) sim.cancel(start);
+    next = sim.free_process_;
+    sim.free_process_ = this;
   }
 };
 
