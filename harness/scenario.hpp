@@ -128,6 +128,14 @@ struct Observed {
   std::string remark;  // known contradiction, with its number in the reference
 };
 
+/// What `predrill what-if FILE` asks where the command line does not: the texts of its options.
+struct WhatIfSpec {
+  std::vector<std::string> vary;
+  std::vector<std::string> measure;
+  std::string optimise;
+  std::size_t runs = 0;  // 0: as usual
+};
+
 struct ScenarioSpec {
   std::string name;
   std::string title;
@@ -140,6 +148,7 @@ struct ScenarioSpec {
   std::vector<Disturbance> disturbances;
   std::vector<Observed> observed;
   std::vector<std::string> remarks;  // contradictions that touch no single row
+  WhatIfSpec what_if;
 };
 
 }  // namespace predrill::harness

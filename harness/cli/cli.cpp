@@ -74,8 +74,8 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
   command
       ->add_option("--vary", what_if.vary,
                    "a setting and its values: path=a,b,c, a range path=20..60:10, or settings that "
-                   "change together a/b=20/5,30/10; several span a grid")
-      ->required()
+                   "change together a/b=20/5,30/10; several span a grid (default: what the "
+                   "scenario's \"what_if\" says, as for --measure, --optimise and --runs)")
       ->allow_extra_args(false);
   command
       ->add_option("--measure", what_if.measures,
@@ -96,6 +96,7 @@ void add_what_if(CLI::App& app, WhatIfCommand& what_if, int& status) {
   add_common(*command, what_if.common);
   command->footer(
       "Examples:\n"
+      "  predrill what-if scenarios/what-if/payment-gateway-plat-4903.json\n"
       "  predrill what-if scenarios/drills/node-loss.json --vary patroni.ttl=20,30,60\n"
       "  predrill what-if scenarios/drills/node-loss.json --vary patroni.ttl=20..60:10 \\\n"
       "      --vary patroni.loop_wait=5,10 --measure rto.p99,errors.p50\n"

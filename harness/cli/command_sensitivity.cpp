@@ -139,6 +139,11 @@ int command_sensitivity(const WhatIfCommand& command) {
     std::fprintf(stderr, "predrill: --sensitivity keeps no runs: leave out --out and --resume\n");
     return exit_usage;
   }
+  if (command.vary.empty()) {
+    std::fprintf(stderr,
+                 "predrill: --vary: over which ranges? for example --vary patroni.ttl=20..60\n");
+    return exit_usage;
+  }
   std::vector<VaryAxis> axes;
   std::string problem;
   auto measure = parse_measure(

@@ -363,9 +363,27 @@ void say_unknown_values(const std::vector<StudyMeasure>& measures, const Summary
   }
 }
 
+// What the command line leaves open is as the scenario's own "what_if" says.
+bool complete_from_file(WhatIfCommand& command) {
+  Diagnostics diagnostics;
+  const auto scenario = load_scenario(command.scenario, command.common.settings, diagnostics);
+  if (!scenario || diagnostics.has_errors()) return report(diagnostics) && scenario;
+  const WhatIfSpec& asked = scenario->what_if;
+  if (command.vary.empty()) command.vary = asked.vary;
+  if (command.measures.empty()) command.measures = asked.measure;
+  if (command.optimise.empty()) command.optimise = asked.optimise;
+  if (command.common.runs == 0) command.common.runs = asked.runs;
+  if (!command.vary.empty()) return true;
+  return complain("--vary", "what shall change? " + command.scenario +
+                                " has no \"what_if\"; for example --vary patroni.ttl=20,30,60 "
+                                "(predrill list settings)");
+}
+
 }  // namespace
 
-int command_what_if(const WhatIfCommand& command) {
+int command_what_if(const WhatIfCommand& given) {
+  WhatIfCommand command = given;
+  if (!complete_from_file(command)) return exit_usage;
   std::vector<VaryAxis> axes;
   std::vector<StudyMeasure> measures;
   std::vector<Goal> goals;

@@ -37,6 +37,18 @@ constexpr std::string_view text_of_role(Role role) {
   return "this part of the system";
 }
 
+void read_what_if(const Value& value, WhatIfSpec& spec) {
+  Reader reader(value);
+  for (const Value& item : reader.required("vary").items()) {
+    if (auto text = item.text()) spec.vary.push_back(std::move(*text));
+  }
+  for (const Value& item : reader.optional("measure").items()) {
+    if (auto text = item.text()) spec.measure.push_back(std::move(*text));
+  }
+  assign(spec.optimise, reader.optional("optimise").text());
+  assign(spec.runs, reader.optional("runs").integer(1, 1'000'000));
+}
+
 class ScenarioReader {
  public:
   explicit ScenarioReader(const Names& names) : names_(names), kind_(names.system.kind) {}
@@ -71,6 +83,9 @@ class ScenarioReader {
     for (const Value& item : root.optional("observed").items()) read_observed(item, spec);
     for (const Value& item : root.optional("remarks").items()) {
       if (auto remark = item.text()) spec.remarks.push_back(std::move(*remark));
+    }
+    if (const Value value = root.optional("what_if"); value.exists()) {
+      read_what_if(value, spec.what_if);
     }
   }
 

@@ -122,6 +122,18 @@ TEST_CASE("program: bad input ends with 2 and says so on standard error", "[prog
   ends_with_2({"nonsense"}, "nonsense");
 }
 
+TEST_CASE("program: what-if asks what the scenario asks, unless told otherwise", "[program]") {
+  const std::string knee = PREDRILL_SOURCE_DIR "/scenarios/what-if/two-of-three-zones.json";
+  Program program({"what-if", knee, "--runs", "1", "--format", "json"});
+  program.wait();
+  const Json own = Json::parse(program.output);
+  CHECK(contains(own["reproduce"].get<std::string>(), "faults[0].on=us-east-1a,us-east-1b"));
+  CHECK(own["runs"] == 1);
+  Program none({"what-if", drill, "--runs", "1"});
+  CHECK(none.wait() == 2);
+  CHECK(contains(none.errors, "has no \"what_if\""));
+}
+
 TEST_CASE("program: --format json prints one document and nothing else", "[program]") {
   Program one({"run", drill, "--format", "json"});
   one.wait();

@@ -2,6 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+
+#include "harness/load/load.hpp"
+#include "harness/what_if/optimise.hpp"
 #include "harness/what_if/study_text.hpp"
 
 using namespace predrill;
@@ -126,4 +130,34 @@ TEST_CASE("what-if: paths that nobody asks are not probed, and the others hear n
   CHECK_FALSE(plan_study(node_loss, {"probe.paths=direct"}, {}, diagnostics));
   CHECK(diagnostics.text().find("nobody probes \"pgbouncer\", the path that is judged") !=
         std::string::npos);
+}
+
+TEST_CASE("what-if: what the scenarios ask by themselves can be asked") {
+  const std::filesystem::path folder = PREDRILL_SOURCE_DIR "/scenarios/what-if";
+  std::size_t asked = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    CAPTURE(entry.path().string());
+    Diagnostics diagnostics;
+    const auto scenario = load_scenario(entry.path(), {}, diagnostics);
+    REQUIRE(scenario);
+    if (scenario->what_if.vary.empty()) continue;
+    ++asked;
+    std::string problem;
+    std::vector<VaryAxis> axes;
+    for (const std::string& text : scenario->what_if.vary) {
+      auto axis = parse_axis(text, problem);
+      INFO(text << ": " << problem);
+      REQUIRE(axis);
+      axes.push_back(std::move(*axis));
+    }
+    for (const std::string& text : scenario->what_if.measure) measure(text);
+    if (!scenario->what_if.optimise.empty()) {
+      CHECK(parse_goals(scenario->what_if.optimise, problem));
+    }
+    const auto planned = plan_study(entry.path(), {}, std::move(axes), diagnostics);
+    INFO(diagnostics.text());
+    REQUIRE(planned);
+    CHECK_FALSE(planned->points.empty());
+  }
+  CHECK(asked >= 10);
 }
