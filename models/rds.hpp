@@ -102,7 +102,7 @@ class RdsDatabase final : public ManagedDatabase {
 
   /// The members, then the read replicas.
   std::size_t size() const { return instances_.size(); }
-  std::size_t members() const { return config_.members.size(); }
+  MemberId members() const { return static_cast<MemberId>(config_.members.size()); }
   RdsInstance& instance(MemberId member) { return *instances_[member]; }
   MemberId find(std::string_view name) const;
   /// A member that could take over now: the standby, or the reader that has received most.

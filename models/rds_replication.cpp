@@ -28,7 +28,8 @@ bool RdsReplication::acknowledged(MemberId writer, Lsn end) {
   if (received(writer) < end) return false;
   bool waits_for_one = false;
   bool one_has_it = false;
-  for (MemberId member = 0; member < copies_.size(); ++member) {
+  const auto members = static_cast<MemberId>(copies_.size());
+  for (MemberId member = 0; member < members; ++member) {
     if (member == writer || !copies_[member].in_sync) continue;
     const bool has_it = received(member) >= end;
     if (deployment_ == RdsDeployment::multi_az_instance && !has_it) return false;
@@ -43,7 +44,8 @@ sim::Task<Lsn> RdsReplication::commit(MemberId writer, std::uint32_t bytes) {
   end_ = end_ + bytes;
   const Lsn end = end_;
   const sim::Time now = simulation_.now();
-  for (MemberId member = 0; member < copies_.size(); ++member) {
+  const auto members = static_cast<MemberId>(copies_.size());
+  for (MemberId member = 0; member < members; ++member) {
     Copy& copy = copies_[member];
     const bool own = member == writer;
     const sim::Duration latency = own ? timings_.local_write.sample_duration(local_)

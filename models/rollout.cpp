@@ -11,14 +11,14 @@ namespace {
 
 constexpr sim::Duration back_off_first = 10s;
 constexpr sim::Duration back_off_max = 5min;
+constexpr std::uint32_t whole_percent = 100;
 
 }  // namespace
 
 Fenceposts resolve_fenceposts(const RolloutConfig& config) {
-  constexpr std::uint32_t percent = 100;
   Fenceposts posts;
-  posts.surge = (config.max_surge_percent * config.replicas + percent - 1) / percent;
-  posts.unavailable = config.max_unavailable_percent * config.replicas / percent;
+  posts.surge = (config.max_surge_percent * config.replicas + whole_percent - 1) / whole_percent;
+  posts.unavailable = config.max_unavailable_percent * config.replicas / whole_percent;
   if (posts.surge == 0 && posts.unavailable == 0) posts.unavailable = 1;
   return posts;
 }
