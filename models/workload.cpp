@@ -116,7 +116,8 @@ SqlRequest Workload::statement(SqlOp op, bool write, std::uint64_t tag) {
   return request;
 }
 
-// Programs do not start at one instant.
+// Programs do not start at one instant. That they need 3 s is an assumption which no measure sees:
+// connections stand long before a fault.
 sim::Duration Workload::start_delay() {
   return config_.hold_connections ? retry_stream_.uniform(sim::Duration{}, sim::Duration(3s))
                                   : sim::Duration{};
