@@ -115,6 +115,7 @@ Task<> Patroni::main() {
       const sim::Semaphore::Permit turn = co_await cycle_lock_.acquire();
       between_cycles_.shut();
       co_await run_cycle();
+      m_.cycled_at = group_.now();
     }
     between_cycles_.open();
     // schedule_next_run of __main__.py; Ha.watch: leaders and those without a leader do not wait

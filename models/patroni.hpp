@@ -81,6 +81,8 @@ class Patroni final : sim::GroupResource {
   const ClusterView& cluster() const { return m_.cluster; }
   /// When the leader key was last renewed or taken by this process; time_max if never.
   sim::Time last_renewal() const { return m_.renewed_at; }
+  /// When the last cycle ended; time_max if none has.
+  sim::Time last_cycle() const { return m_.cycled_at; }
   /// When the next cycle is due, by the host's wall clock.
   sim::Time next_run() const { return m_.next_run; }
   bool failsafe_active() const;
@@ -121,6 +123,7 @@ class Patroni final : sim::GroupResource {
     Wall next_run{};
     Wall leader_until{};
     sim::Time renewed_at = sim::time_max;
+    sim::Time cycled_at = sim::time_max;
     Action action = Action::none;
     sim::ProcessId action_process;
     bool action_runs = false;  // it has had its turn, and does not only stand in line

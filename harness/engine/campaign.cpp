@@ -14,15 +14,16 @@ namespace predrill::harness {
 
 namespace {
 
-StoredRun run_or_find(const ScenarioSpec& scenario, std::uint64_t seed, RunStore* store,
-                      std::uint64_t part) {
+StoredRun run_or_find(const ScenarioSpec& scenario, std::uint64_t seed,
+                      const CampaignOptions& options) {
+  RunStore* store = options.store;
   if (store != nullptr) {
-    if (const StoredRun* found = store->find({part, seed})) return *found;
+    if (const StoredRun* found = store->find({options.part, seed})) return *found;
   }
-  RunOutcome outcome = run_once(scenario, {.seed = seed});
+  RunOutcome outcome = run_once(scenario, {.seed = seed, .meddle = options.settled});
   StoredRun run{std::move(outcome.measures), std::move(outcome.problem)};
   run.measures.seed = seed;
-  if (store != nullptr) store->add({part, seed}, run);
+  if (store != nullptr) store->add({options.part, seed}, run);
   return run;
 }
 
@@ -124,7 +125,7 @@ CampaignResult run_campaign(const ScenarioSpec& scenario, const CampaignOptions&
     const auto runs = sim::parallel_results(
         size,
         [&](std::size_t i) {
-          return run_or_find(scenario, options.first_seed + begin + i, options.store, options.part);
+          return run_or_find(scenario, options.first_seed + begin + i, options);
         },
         {.jobs = options.jobs, .stop = options.stop, .progress = progress});
     for (const auto& run : runs) {

@@ -15,6 +15,7 @@
 namespace predrill::harness {
 
 class RunStore;
+class World;
 
 /// When a campaign may end before its last run. Looked at after every batch of runs, in the order
 /// of their seeds, so that it ends at the same run whatever the number of threads.
@@ -47,6 +48,8 @@ struct CampaignOptions {
   std::optional<StopRule> until{};
   RunStore* store = nullptr;  // keeps finished runs, and has those of an earlier attempt
   std::uint64_t part = 0;     // of the store
+  /// Called in each run once its world has settled, by the run's thread.
+  std::function<void(World&)> settled{};
 };
 
 struct CampaignResult {

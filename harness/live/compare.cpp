@@ -6,6 +6,7 @@
 
 #include "harness/cli/terminal.hpp"
 #include "harness/engine/campaign.hpp"
+#include "harness/engine/world.hpp"
 #include "harness/load/load.hpp"
 #include "sim/random.hpp"
 #include "sim/sample.hpp"
@@ -15,6 +16,7 @@ namespace predrill::harness::live {
 
 namespace {
 
+using namespace std::chrono_literals;
 using sim::Sample;
 
 // Which simulation stands for a drill: who led and who was synchronous decides what clients see.
@@ -100,6 +102,26 @@ double attainable(const Pairing& pairing, const std::string& what, std::size_t r
   return static_cast<double>(holding) / static_cast<double>(replicates);
 }
 
+// Of measurement before the fault, as in a run.
+constexpr sim::Duration before_fault = 5s;
+
+ScenarioSpec scenario_at_once(ScenarioSpec scenario) {
+  scenario.faults[0].at.delay = sim::Distribution::constant(before_fault);
+  return scenario;
+}
+
+// Until the fault will strike at this phase of the primary's loop: a primary that is left alone
+// ends a cycle every loop_wait. With clients, as in a drill: their writes make cycles longer.
+void wait_for_phase(World& world, sim::Duration phase) {
+  if (world.leader() == models::nobody) return;
+  const models::Patroni& patroni = world.member(world.leader()).patroni;
+  const sim::Duration period = patroni.config().loop_wait;
+  world.start_clients();
+  world.sim().run_for(period);
+  const sim::Duration then = world.sim().now() + before_fault - patroni.last_cycle();
+  world.sim().run_for((phase % period + period - then % period) % period);
+}
+
 // A record's scenario: as it was given, or below the folder of scenarios.
 std::filesystem::path scenario_file(const std::string& name) {
   std::error_code error;
@@ -163,10 +185,27 @@ class CellCompare {
       if (system.members[i].name == situation.sync) system.sync = i;
     }
     options_.adjust(system);
-    const CampaignResult result = run_campaign(scenario, {.first_seed = options_.seed,
-                                                          .runs = options_.runs,
-                                                          .jobs = options_.jobs,
-                                                          .stop = options_.stop});
+    std::vector<const DrillRecord*> at_any_phase;
+    for (const DrillRecord* drill : drills) {
+      if (drill->phase) {
+        // The phase was known before the fault: it is no part of what is predicted.
+        pair_up_all(scenario_at_once(scenario), {drill}, drill->phase);
+      } else {
+        at_any_phase.push_back(drill);
+      }
+    }
+    if (!at_any_phase.empty()) pair_up_all(scenario, at_any_phase, std::nullopt);
+  }
+
+  void pair_up_all(const ScenarioSpec& scenario, const std::vector<const DrillRecord*>& drills,
+                   const std::optional<sim::Duration> phase) {
+    CampaignOptions how;
+    how.first_seed = options_.seed;
+    how.runs = options_.runs;
+    how.jobs = options_.jobs;
+    how.stop = options_.stop;
+    if (phase) how.settled = [phase](World& world) { wait_for_phase(world, *phase); };
+    const CampaignResult result = run_campaign(scenario, how);
     const Summary& all = result.all;
     cell_.predicted_lost_rows_max =
         std::max(cell_.predicted_lost_rows_max, all.rpo_rows().max().value_or(0));

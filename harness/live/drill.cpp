@@ -130,6 +130,11 @@ class Observation {
                      [](const LiveEvent& a, const LiveEvent& b) { return a.at < b.at; });
     return all;
   }
+  /// How far the loop of the leader's Patroni is.
+  std::optional<Duration> phase(const std::string& leader, Duration at) const {
+    const std::optional<Duration> last = logs_.last_cycle(leader, at);
+    return last ? std::optional(at - *last) : std::nullopt;
+  }
   const std::vector<PoolReading>& pool() const { return pool_; }
 
  private:
@@ -281,6 +286,7 @@ class Drill {
     options_.tell(outcome_.record.fault + " on " + before_.leader);
     LabFault fault(lab_, spec, before_);
     fault_at_ = observation.now();
+    outcome_.record.phase = observation.phase(before_.leader, fault_at_);
     if (Problem problem = fault.inject()) outcome_.record.problem = *problem;
     watch(observation, fault, spec);
     outcome_.journal = observation.end();

@@ -108,6 +108,7 @@ DrillRecord read_record(const Json& json) {
   record.sync = json.at("sync");
   record.path = json.at("path");
   record.measures = read_measures(json.at("measured"));
+  if (json.contains("phase_s")) record.phase = duration(json.at("phase_s"));
   record.proof = json.at("proof");
   record.problem = json.at("problem");
   record.acknowledged = json.at("acknowledged");
@@ -138,6 +139,7 @@ std::string to_line(const DrillRecord& record) {
   json["primary"] = record.primary;
   json["sync"] = record.sync;
   json["path"] = record.path;
+  if (record.phase) json["phase_s"] = seconds(*record.phase);
   json["proof"] = record.proof;
   json["problem"] = record.problem;
   json["measured"] = measures_json(record.measures);

@@ -26,6 +26,8 @@ struct DrillRecord {
   std::string primary;                          // before the fault
   std::string sync;                             // likewise; empty: none
   std::string path;                             // of the objective
+  /// Known before the fault: how long ago the primary's Patroni had ended a cycle.
+  std::optional<sim::Duration> phase;
   RunMeasures measures;
   std::string proof;                  // empty: nothing shows that the fault happened
   std::string problem;                // why the drill says nothing; empty: it does

@@ -209,4 +209,22 @@ std::vector<LiveEvent> LogWatch::events() const {
   return all;
 }
 
+std::optional<sim::Duration> LogWatch::last_cycle(const std::string& host, sim::Duration at) const {
+  constexpr std::streamoff enough = 64 * 1024;  // many cycles
+  const LabHost* member = plan_.find(host);
+  if (member == nullptr) return std::nullopt;
+  std::ifstream file(plan_.log(*member));
+  file.seekg(0, std::ios::end);
+  file.seekg(std::max<std::streamoff>(0, static_cast<std::streamoff>(file.tellg()) - enough));
+  std::optional<sim::Duration> last;
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.find("INFO: no action. I am (" + host + "), the leader") == std::string::npos)
+      continue;
+    const auto ended = time_of_line(line);
+    if (ended && base_.of(*ended) <= at) last = base_.of(*ended);
+  }
+  return last;
+}
+
 }  // namespace predrill::harness::live

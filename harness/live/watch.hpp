@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -54,6 +55,9 @@ class LogWatch {
   LogWatch(const LabPlan& plan, const TimeBase& base);
   /// Everything that is an event, in the order of time.
   std::vector<LiveEvent> events() const;
+  /// When the member's Patroni, the leader, last ended a cycle before `at`, also before the
+  /// construction of this; nullopt: its log does not say.
+  std::optional<sim::Duration> last_cycle(const std::string& host, sim::Duration at) const;
 
  private:
   LabPlan plan_;

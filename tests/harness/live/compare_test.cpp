@@ -66,6 +66,31 @@ TEST_CASE("compare: measurements like the prediction hold, others do not", "[com
   CHECK(bad[0].rto[0].pit[pit_bins - 1] == 8);
 }
 
+// A crashed postmaster is found by the next cycle: with a loop of 10 s the phase is most of the
+// RTO.
+TEST_CASE("compare: a drill is predicted at the phase at which it struck", "[compare]") {
+  const auto at = [](std::optional<Duration> phase) {
+    DrillRecord record = drill(5s);
+    const std::filesystem::path lab = std::filesystem::path(record.scenario).parent_path();
+    record.scenario = (lab / "postmaster-kill.json").string();
+    record.phase = phase;
+    const std::vector<Cell> cells = compare({record}, quick());
+    REQUIRE(cells.size() == 1);
+    REQUIRE(cells[0].problem.empty());
+    return cells[0].rto.at(0);
+  };
+  constexpr std::int64_t second = 1'000'000'000;
+  const Comparison early = at(1s);
+  const Comparison late = at(8s);
+  const Comparison any = at(std::nullopt);
+  CHECK(early.predicted_median - late.predicted_median > 13 * second / 2);
+  CHECK(early.predicted_median - late.predicted_median < 15 * second / 2);
+  CHECK(early.predicted_p95 - early.predicted_p5 < 4 * second);
+  CHECK(any.predicted_p95 - any.predicted_p5 > 8 * second);
+  // A phase beyond the loop is the phase of the next one.
+  CHECK(at(11s).predicted_median == early.predicted_median);
+}
+
 TEST_CASE("compare: drills that cannot show their fault say nothing", "[compare]") {
   std::vector<DrillRecord> records = {drill(30s), drill(31s)};
   records[1].proof.clear();

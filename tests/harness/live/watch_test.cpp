@@ -2,7 +2,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 
 using namespace predrill::harness::live;
 using namespace std::chrono_literals;
@@ -47,4 +51,30 @@ TEST_CASE("live: lines of logs are events of the models", "[live]") {
   // The same words of another program are no event.
   CHECK(event_of_line(HostKind::etcd, "Server primary/lab-3 is UP, reason") == "");
   CHECK(event_of_line(member, "no action. I am (lab-3), the leader with the lock") == "");
+}
+
+TEST_CASE("live: the leader's last cycle before a moment is read from its log", "[live]") {
+  LabPlan plan;
+  plan.folder =
+      std::filesystem::temp_directory_path() / ("predrill-watch-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(plan.folder);
+  plan.hosts.push_back({.kind = HostKind::member,
+                        .name = "lab-1",
+                        .network = {},
+                        .port = {},
+                        .address = {},
+                        .mac = {}});
+  std::ofstream(plan.log(plan.hosts[0]))
+      << "2026-11-21 02:03:07,321 INFO: no action. I am (lab-1), the leader with the lock\n"
+         "2026-11-21 02:03:08,500 INFO: no action. I am (lab-1), a secondary, and following\n"
+         "2026-11-21 02:03:17,300 INFO: no action. I am (lab-1), the leader with the lock\n"
+         "2026-11-21 02:03:20,000 INFO: Lock owner: lab-1; I am lab-1\n";
+  TimeBase base;
+  base.wall = *time_of_line("2026-11-21 02:03:10,300");
+  const LogWatch logs(plan, base);
+  CHECK(logs.last_cycle("lab-1", 6s) == -2979ms);
+  CHECK(logs.last_cycle("lab-1", 8s) == 7s);
+  CHECK(logs.last_cycle("lab-1", -5s) == std::nullopt);
+  CHECK(logs.last_cycle("lab-2", 8s) == std::nullopt);
+  std::filesystem::remove_all(plan.folder);
 }
