@@ -69,18 +69,10 @@ sim::Task<> Prober::run(Lane& lane) {
 }
 
 void Prober::record(const Lane& lane, const StatementResult& result) {
-  Attempt attempt;
-  attempt.sent = lane.sent.time_since_epoch().count();
-  attempt.finished = group_.now().time_since_epoch().count();
-  attempt.data_as_of = result.data_as_of.time_since_epoch().count();
-  attempt.position = result.position;
+  Attempt attempt = attempt_of(result, lane.sent, group_.now());
   attempt.tag = config_.write ? lane.tag : 0;
   attempt.path = path_;
   attempt.write = config_.write;
-  attempt.in_flight = result.in_flight;
-  attempt.outcome = result.outcome;
-  attempt.state = result.state;
-  attempt.server = result.server;
   journal_.attempts.push_back(attempt);
 }
 

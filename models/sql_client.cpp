@@ -57,6 +57,19 @@ sim::Duration RetryPolicy::wait(std::uint32_t attempt, sim::Duration last,
   return std::min(cap, stream.uniform(base, std::max(base, last * 3)));
 }
 
+Attempt attempt_of(const StatementResult& result, sim::Time sent, sim::Time finished) {
+  Attempt attempt;
+  attempt.sent = sent.time_since_epoch().count();
+  attempt.finished = finished.time_since_epoch().count();
+  attempt.data_as_of = result.data_as_of.time_since_epoch().count();
+  attempt.position = result.position;
+  attempt.in_flight = result.in_flight;
+  attempt.outcome = result.outcome;
+  attempt.state = result.state;
+  attempt.server = result.server;
+  return attempt;
+}
+
 StatementResult failed(sim::NetError error, bool in_flight) {
   StatementResult result;
   result.in_flight = in_flight;

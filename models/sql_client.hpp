@@ -82,6 +82,8 @@ struct StatementResult {
   Lsn position{};  // of the commit record, or read from
   bool ok() const { return outcome == Outcome::ok; }
 };
+/// What a journal says of a statement that took from `sent` to `finished`; path and tag are left.
+Attempt attempt_of(const StatementResult& result, sim::Time sent, sim::Time finished);
 /// The result that a network error means to the program.
 StatementResult failed(sim::NetError error, bool in_flight);
 /// The result that an answer means.

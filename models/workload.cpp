@@ -256,18 +256,10 @@ void Workload::note(sim::Time sent, bool write, std::uint64_t tag, std::uint32_t
   if (!result.ok()) ++stats_.failed_attempts;
   if (write && result.in_flight) ++stats_.in_doubt;
   if (!config_.journal) return;
-  Attempt attempt;
-  attempt.sent = sent.time_since_epoch().count();
-  attempt.finished = group_.now().time_since_epoch().count();
-  attempt.data_as_of = result.data_as_of.time_since_epoch().count();
-  attempt.position = result.position;
+  Attempt attempt = attempt_of(result, sent, group_.now());
   attempt.tag = tag;
   attempt.path = path_;
   attempt.write = write;
-  attempt.in_flight = result.in_flight;
-  attempt.outcome = result.outcome;
-  attempt.state = result.state;
-  attempt.server = result.server;
   attempt.number = static_cast<std::uint8_t>(std::min<std::uint32_t>(number, UINT8_MAX));
   journal_->attempts.push_back(attempt);
 }

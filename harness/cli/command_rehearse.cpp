@@ -124,8 +124,10 @@ void print_text(const SystemSpec& system, const std::vector<ScenarioSpec>& scena
                 const std::vector<RehearsalRow>& rows, const std::vector<Objective>& objectives,
                 const RehearseCommand& command, std::size_t runs) {
   const TextStyle style = style_of_output();
-  std::printf("%s: %zu faults, %zu runs each, seeds %llu to %llu, path %s\n\n", system.name.c_str(),
-              scenarios.size(), runs, static_cast<unsigned long long>(command.common.seed),
+  const std::size_t faults = scenarios.size();
+  std::printf("%s: %zu fault%s, %zu runs each, seeds %llu to %llu, path %s\n\n",
+              system.name.c_str(), faults, faults == 1 ? "" : "s", runs,
+              static_cast<unsigned long long>(command.common.seed),
               static_cast<unsigned long long>(command.common.seed + runs - 1),
               scenarios.front().path.c_str());
   std::fputs(rehearsal_text(rows, style).c_str(), stdout);

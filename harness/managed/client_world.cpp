@@ -74,20 +74,14 @@ sim::Task<> ClientWorld::requests() {
 sim::Task<> ClientWorld::request(std::uint64_t number) {
   models::SqlRequest ask;
   ask.op = models::SqlOp::write;
-  ask.wal_bytes = 200;
-  ask.work = 2ms;
+  ask.wal_bytes = spec_.request_wal_bytes;
+  ask.work = spec_.request_work;
   ask.tag = models::write_tag(pool_journal_path_, number);
-  models::Attempt attempt;
-  attempt.sent = sim_.now().time_since_epoch().count();
+  const sim::Time sent = sim_.now();
   const models::StatementResult result = co_await pool_->execute(ask);
-  attempt.finished = sim_.now().time_since_epoch().count();
+  models::Attempt attempt = models::attempt_of(result, sent, sim_.now());
   attempt.path = pool_journal_path_;
   attempt.tag = ask.tag;
-  attempt.in_flight = result.in_flight;
-  attempt.outcome = result.outcome;
-  attempt.state = result.state;
-  attempt.server = result.server;
-  attempt.position = result.position;
   journal_.attempts.push_back(attempt);
 }
 

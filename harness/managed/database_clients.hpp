@@ -1,6 +1,7 @@
 // The clients of a managed database as plain data, and how their section is read.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "harness/input/reader.hpp"
@@ -24,6 +25,9 @@ struct DatabaseClients {
   bool hikari = true;
   models::HikariConfig pool;  // `driver.hosts` is left to the world
   sim::Duration request_interval = std::chrono::seconds(1);
+  // A request writes one row. Both are assumptions; an outage of seconds does not depend on them.
+  std::uint32_t request_wal_bytes = 200;
+  sim::Duration request_work = std::chrono::milliseconds(2);
   sim::Duration jvm_dns_ttl = std::chrono::seconds(30);
   std::optional<models::RdsProxyConfig> proxy;  // a prober writes through it as well
 };
