@@ -47,31 +47,6 @@ std::vector<TimedEvent> events_of(const sim::Trace& trace,
   return events;
 }
 
-// Outages of the background load: times without an acknowledged write, from the ledger. Exact, and
-// independent of any client.
-PathMeasures database_outage(World& world, Time fault, Time until) {
-  for (MemberId id = 0; id < world.members(); ++id) world.member(id).postgres.settle_ledger();
-  std::vector<models::AcknowledgedFlow> flows = world.ledger().flows();
-  std::sort(flows.begin(), flows.end(),
-            [](const auto& a, const auto& b) { return a.from < b.from; });
-  constexpr Duration shortest = 100ms;
-  PathMeasures measures;
-  Time covered = fault;
-  const auto gap = [&](Time from, Time to, bool open) {
-    measures.outages.push_back({since_start(from), since_start(to), open});
-    measures.downtime += to - from;
-    measures.rto = to - fault;
-    measures.censored = open;
-  };
-  for (const models::AcknowledgedFlow& flow : flows) {
-    if (flow.to <= covered) continue;
-    if (flow.from > covered + shortest) gap(covered, flow.from, false);
-    covered = flow.to;
-  }
-  if (until > covered + shortest) gap(covered, until, true);
-  return measures;
-}
-
 // What the application keeps while it cannot pass it on, looked at once a second. Looking is no
 // event: the run is the same.
 struct Backlog {
@@ -151,9 +126,9 @@ void measure(RunOutcome& outcome, World& world, const ScenarioSpec& scenario, Ti
                          measure_path(journal, path, since_start(fault), threshold),
                          count_errors(journal, path, since_start(fault))});
   }
-  // Transactions that are simulated one by one leave no flow that could be interrupted.
-  if (world.workload() == nullptr) {
-    run.paths.push_back({"database", database_outage(world, fault, until), {}});
+  for (MemberId id = 0; id < world.members(); ++id) world.member(id).postgres.settle_ledger();
+  if (const auto database = measure_flows(world.ledger().flows(), fault, until)) {
+    run.paths.push_back({"database", *database, {}});
   }
   const PathRun* judged = run.find_path(scenario.path);
   if (judged == nullptr && !run.paths.empty()) judged = &run.paths.back();

@@ -4,6 +4,7 @@
 
 namespace predrill::harness {
 
+using namespace std::chrono_literals;
 using sim::Duration;
 
 namespace {
@@ -62,30 +63,26 @@ PathMeasures measure_path(const models::Journal& journal, std::uint16_t path, Du
   return measures;
 }
 
-PathMeasures measure_ledger(const models::Ledger& ledger, Duration fault, Duration until,
-                            Duration threshold, Duration recovery_gap) {
-  models::Journal journal;
-  journal.paths = {"database"};
-  journal.observed_until = until.count();
-  const auto succeed = [&](sim::Time at) {
-    const Duration since_start = at - sim::Time{};
-    if (since_start > until) return;
-    models::Attempt attempt;
-    attempt.sent = attempt.finished = since_start.count();
-    journal.attempts.push_back(attempt);
+std::optional<PathMeasures> measure_flows(std::vector<models::AcknowledgedFlow> flows,
+                                          sim::Time fault, sim::Time until) {
+  if (flows.empty()) return std::nullopt;
+  std::sort(flows.begin(), flows.end(),
+            [](const auto& a, const auto& b) { return a.from < b.from; });
+  constexpr Duration shortest = 100ms;
+  PathMeasures measures;
+  sim::Time covered = fault;
+  const auto gap = [&](sim::Time from, sim::Time to, bool open) {
+    measures.outages.push_back({from - sim::Time{}, to - sim::Time{}, open});
+    measures.downtime += to - from;
+    measures.rto = to - fault;
+    measures.censored = open;
   };
-  for (const models::AcknowledgedWrite& write : ledger.writes()) succeed(write.at);
-  for (const models::AcknowledgedFlow& flow : ledger.flows()) {
-    if (flow.rows_per_kilosecond == 0 || flow.from > sim::Time(until)) continue;
-    // Points close enough that a flow has no outage within, unless its rows are that far apart.
-    const Duration between = Duration(std::chrono::seconds(1000)) / flow.rows_per_kilosecond;
-    const Duration step = std::max({threshold / 2, between, Duration(1)});
-    const sim::Time end = std::min(flow.to, sim::Time(until));
-    for (sim::Time at = flow.from; at < end; at += step) succeed(at);
-    succeed(end);
+  for (const models::AcknowledgedFlow& flow : flows) {
+    if (flow.to <= covered) continue;
+    if (flow.from > covered + shortest) gap(covered, flow.from, false);
+    covered = flow.to;
   }
-  PathMeasures measures = measure_path(journal, 0, fault, threshold, recovery_gap);
-  measures.attempts = 0;
+  if (until > covered + shortest) gap(covered, until, true);
   return measures;
 }
 

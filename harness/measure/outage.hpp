@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "models/journal.hpp"
@@ -46,10 +47,10 @@ PathMeasures measure_path(const models::Journal& journal, std::uint16_t path, si
                           sim::Duration threshold,
                           sim::Duration recovery_gap = std::chrono::seconds(30));
 
-/// The same for the database itself, whoever asks and by whatever path: an acknowledged write of
-/// any member is a success. Attempts are not known to a ledger and stay 0.
-PathMeasures measure_ledger(const models::Ledger& ledger, sim::Duration fault, sim::Duration until,
-                            sim::Duration threshold = std::chrono::seconds(1),
-                            sim::Duration recovery_gap = std::chrono::seconds(30));
+/// Outages of the background load, whatever its clients would see: times of at least 100 ms without
+/// an acknowledged row of any member. Nothing if there is no such load: single transactions and
+/// probes leave no flow that could be interrupted.
+std::optional<PathMeasures> measure_flows(std::vector<models::AcknowledgedFlow> flows,
+                                          sim::Time fault, sim::Time until);
 
 }  // namespace predrill::harness

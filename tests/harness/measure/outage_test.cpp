@@ -186,27 +186,30 @@ TEST_CASE("stages always add up and are never negative", "[measure][stages]") {
   }
 }
 
-TEST_CASE("the ledger's view: single writes and flows of any member", "[measure]") {
+TEST_CASE("the database's own outage: flows of any member", "[measure]") {
   using models::Lsn;
-  models::Ledger ledger;
   const auto at = [](Duration d) { return sim::Time(d); };
-  // 100 rows a second until 10.2 s, a lone write at 30 s, a flow from 31 s, another beyond the end.
-  ledger.acknowledge(models::AcknowledgedFlow{at(0s), at(10200ms), Lsn{}, Lsn{}, 100'000, 0, 1, 0});
-  models::AcknowledgedWrite write;
-  write.at = at(30s);
-  write.member = 1;
-  ledger.acknowledge(write);
-  ledger.acknowledge(models::AcknowledgedFlow{at(31s), at(90s), Lsn{}, Lsn{}, 100'000, 1, 2, 1});
-  ledger.acknowledge(models::AcknowledgedFlow{at(95s), at(99s), Lsn{}, Lsn{}, 100'000, 1, 2, 1});
-  const auto m = measure_ledger(ledger, 10s, 80s, threshold);
-  REQUIRE(m.outages.size() == 1);
-  CHECK(m.outages[0].begin == 10200ms);
-  CHECK(m.outages[0].end == 30s);
-  CHECK(m.rto == 20s);
-  CHECK_FALSE(m.censored);
-  CHECK(m.attempts == 0);
-  const auto longer = measure_ledger(ledger, 10s, 94s, threshold);
-  REQUIRE(longer.outages.size() == 2);
-  CHECK(longer.outages[1].begin == 90s);
-  CHECK(longer.outages[1].open);
+  // 100 rows a second until 10.2 s; another member's from 31 s, with a pause too short to count,
+  // and from 95 s.
+  const auto flow = [&](Duration from, Duration to, models::MemberId member) {
+    return models::AcknowledgedFlow{at(from), at(to), Lsn{}, Lsn{}, 100'000, member, 1, member};
+  };
+  const std::vector<models::AcknowledgedFlow> flows = {flow(31s, 60s, 1), flow(0s, 10200ms, 0),
+                                                       flow(60050ms, 90s, 1), flow(95s, 99s, 1)};
+  const auto m = measure_flows(flows, at(10s), at(80s));
+  REQUIRE(m);
+  REQUIRE(m->outages.size() == 1);
+  CHECK(m->outages[0].begin == 10200ms);
+  CHECK(m->outages[0].end == 31s);
+  CHECK(m->rto == 21s);
+  CHECK(m->downtime == 20800ms);
+  CHECK_FALSE(m->censored);
+  const auto longer = measure_flows(flows, at(10s), at(110s));
+  REQUIRE(longer);
+  REQUIRE(longer->outages.size() == 3);
+  CHECK(longer->outages[1].begin == 90s);
+  CHECK_FALSE(longer->outages[1].open);
+  CHECK(longer->outages[2].begin == 99s);
+  CHECK(longer->censored);
+  CHECK_FALSE(measure_flows({}, at(10s), at(80s)));  // no such load: nothing can be said
 }
