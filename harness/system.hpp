@@ -178,6 +178,11 @@ struct SystemSpec {
   std::vector<Objective> objectives;  // of the system as a whole, for rehearsals
   /// Origin by path ("patroni.ttl", "pgbouncer.server_login_retry"): the file and line of a value.
   std::map<std::string, Origin> origins;
+
+  /// The path that is judged where none is named: how most clients come.
+  std::string_view usual_path() const {
+    return pooler ? "pgbouncer" : haproxy ? "haproxy" : "direct";
+  }
 };
 
 }  // namespace predrill::harness

@@ -119,6 +119,16 @@ std::vector<std::unique_ptr<CampaignResult>> simulate(const std::vector<Scenario
   return results;
 }
 
+bool usual_path_is_probed(const SystemSpec& system) {
+  const std::string path(system.usual_path());
+  if (system.kind != nullptr || system.probe.asks(path)) return true;
+  std::fprintf(stderr,
+               "%s: error: nobody probes \"%s\", the path that is judged; add it to "
+               "\"probe.paths\"\n",
+               system.file.c_str(), path.c_str());
+  return false;
+}
+
 void print_text(const SystemSpec& system, const std::vector<ScenarioSpec>& scenarios,
                 const std::vector<std::unique_ptr<CampaignResult>>& results,
                 const std::vector<RehearsalRow>& rows, const std::vector<Objective>& objectives,
@@ -144,7 +154,7 @@ int command_rehearse(const RehearseCommand& command) {
   const auto system = load_system(command.system, diagnostics, command.common.settings);
   if (!report(diagnostics) || !system) return exit_usage;
   if (!known_faults(*system, command.faults)) return exit_usage;
-  if (!can_simulate(*system)) return exit_usage;
+  if (!can_simulate(*system) || !usual_path_is_probed(*system)) return exit_usage;
   const std::vector<Objective> objectives =
       system->objectives.empty() ? std::vector<Objective>{{"rto", 0.99, 30}} : system->objectives;
   const auto scenarios = rehearsal_scenarios(*system, command.faults, objectives);

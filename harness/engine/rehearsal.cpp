@@ -208,7 +208,7 @@ std::vector<ScenarioSpec> rehearsal_scenarios(const SystemSpec& system,
     scenario.system = system;
     scenario.faults = {usual(fault.kind, system)};
     scenario.run_for = observed_after_fault;
-    scenario.path = system.pooler ? "pgbouncer" : "direct";
+    scenario.path = std::string(system.usual_path());
     scenario.objectives = objectives;
     scenarios.push_back(std::move(scenario));
   }

@@ -334,7 +334,7 @@ class ScenarioReader {
 
   void read_path(const Value& value, ScenarioSpec& spec) {
     const SystemSpec& system = names_.system;
-    spec.path = system.pooler ? "pgbouncer" : system.haproxy ? "haproxy" : "direct";
+    spec.path = system.usual_path();
     constexpr std::array<std::string_view, 4> paths = {"pgbouncer", "haproxy", "direct", "read"};
     if (value.exists()) {
       const auto index = value.choice_index("a path of clients", paths);

@@ -119,6 +119,7 @@ TEST_CASE("program: bad input ends with 2 and says so on standard error", "[prog
   ends_with_2({"run", drill, "--runs", "0"}, "runs");
   ends_with_2({"rehearse", system_folder, "--faults", "node_los"}, "did you mean \"node_loss\"?");
   ends_with_2({"rehearse", "/nowhere"}, "/nowhere");
+  ends_with_2({"rehearse", system_folder, "--set", "probe.paths=direct"}, "nobody probes");
   ends_with_2({"nonsense"}, "nonsense");
 }
 

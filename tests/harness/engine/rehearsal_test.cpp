@@ -63,6 +63,21 @@ TEST_CASE("every fault of the catalogue runs against the example system", "[engi
   }
 }
 
+TEST_CASE("judged is how most clients come; a database without load has no outage of its own",
+          "[engine]") {
+  Diagnostics diagnostics;
+  auto lab = load_system(folder + "lab/system.json", diagnostics, {});
+  REQUIRE(lab);
+  CHECK(only(*lab, "node_loss").path == "pgbouncer");
+  const RunOutcome idle = run_once(only(*lab, "node_loss"), {.seed = 5});
+  CHECK(idle.measures.find_path("direct") != nullptr);
+  CHECK(idle.measures.find_path("database") == nullptr);
+  lab->pooler.reset();
+  CHECK(only(*lab, "node_loss").path == "haproxy");
+  lab->haproxy.reset();
+  CHECK(only(*lab, "node_loss").path == "direct");
+}
+
 // ttl - a + U(0, 0.5) until the key is gone, with the age a of the last renewal in [0, loop_wait];
 // 2.0 s for the poll of the dead member; the lock; the promotion.
 TEST_CASE("node_loss costs the rest of the ttl, a poll of 2 s and the promotion", "[engine]") {
