@@ -46,10 +46,12 @@ enum class FaultKind : std::uint8_t {
   read_only,
 };
 
-/// When a fault strikes: after `after` has happened (or the start of the run), plus `delay`.
+/// When a fault strikes: after `after` has happened (or the start of the run), plus `delay`; or
+/// again and again at a rate.
 struct When {
   sim::Distribution delay;  // a constant for a fixed time
   std::string after;        // a trace kind, "promotion_started"; empty = start of the run
+  double per_year = 0;      // without memory, from the first fault on; 0 = once
 };
 
 /// Where. Roles are resolved when the fault strikes.

@@ -32,7 +32,10 @@ bool says_expired(const Observed& line) {
 
 // The phase of the HA loop is not known of a drill. Times that hang on an event stay.
 void strike_at_random_phase(ScenarioSpec& scenario) {
-  if (scenario.faults.size() != 1 || !scenario.faults.front().at.after.empty()) return;
+  if (scenario.faults.size() != 1 || !scenario.faults.front().at.after.empty() ||
+      scenario.faults.front().at.per_year > 0) {
+    return;
+  }
   scenario.faults.front().at.delay =
       sim::Distribution::uniform(0s, scenario.system.patroni.loop_wait);
 }

@@ -32,7 +32,7 @@ class Watcher : public sim::TraceSink {
   }
 
   void on_record(const sim::Trace& trace, const sim::Record& record) override {
-    const Time fault = injector_.first_fault();
+    const Time fault = injector_.clock().first();
     if (fault == sim::time_max) return;
     // Whoever gave it up may have been killed before it could say so.
     if (record.kind->name == "dcs.leader_key_deleted" && !key_lost) features.key_released = true;
@@ -75,11 +75,11 @@ struct StruckWorld {
     if (!ready) return;
     sim::Simulation& sim = world.sim();
     sim.trace().attach(watcher);
-    injector.start(sim.now());
+    injector.clock().start();
     old_primary = world.leader();
     if (old_primary != models::nobody) watcher.old_primary = world.member(old_primary).host.name();
-    sim.run_until(injector.earliest());
-    ready = injector.first_fault() != sim::time_max;
+    sim.run_until(injector.clock().earliest());
+    ready = injector.clock().first() != sim::time_max;
   }
   ~StruckWorld() { world.sim().trace().detach(watcher); }
   StruckWorld(const StruckWorld&) = delete;
@@ -153,7 +153,7 @@ std::optional<RunFeatures> observe_run(const ScenarioSpec& scenario, std::uint64
                                        Duration window) {
   StruckWorld stage(scenario, seed);
   if (!stage.ready) return std::nullopt;
-  const Time fault = stage.injector.first_fault();
+  const Time fault = stage.injector.clock().first();
   const Time until = fault + window;
   stage.world.sim().run_until(until);
   observe_writes(stage, fault, until);
@@ -169,7 +169,7 @@ std::optional<Duration> observe_key_loss(const ScenarioSpec& scenario, std::uint
                                          Duration window) {
   StruckWorld stage(scenario, seed);
   if (!stage.ready) return std::nullopt;
-  const Time end = stage.injector.first_fault() + window;
+  const Time end = stage.injector.clock().first() + window;
   constexpr Duration slice = 1s;
   while (!stage.watcher.key_lost && stage.world.sim().now() < end) {
     stage.world.sim().run_until(std::min(end, stage.world.sim().now() + slice));

@@ -281,8 +281,9 @@ int parse_and_run(int argc, const char* const* argv) {
       "stop early: rto.p99=2s, once its interval is 2 s wide, or rto.p99<=30s, once "
       "a sequential test decides; --runs is then the most");
   run_app->add_option("--rare", run.rare,
-                      "how likely is an outage longer than this, e.g. 10m? Counts by multilevel "
-                      "splitting what --runs would never meet");
+                      "how likely is an outage longer than this, e.g. 10m, or \"lost\": are "
+                      "acknowledged rows lost, in a year where faults have rates (per_year)? Finds "
+                      "by multilevel splitting what --runs would never meet");
   run_app->add_option("--openmetrics", run.metrics,
                       "write the first run as OpenMetrics text, under the names of real exporters");
   run_app->add_option("--chaos-journal", run.chaos_journal,
@@ -298,6 +299,7 @@ int parse_and_run(int argc, const char* const* argv) {
       "  predrill run scenarios/drills/node-loss.json --set patroni.ttl=20 --until rto.p99=1s\n"
       "  predrill run scenarios/drills/node-loss.json --runs 100000 --out results --resume\n"
       "  predrill run scenarios/drills/switchover.json --rare 10m\n"
+      "  predrill run scenarios/what-if/rows-lost.json --rare lost\n"
       "Exit status: 0 objectives met; 1 one is missed, or a safety rule broke; 2 bad input;\n"
       "3 undecided, too few runs; 130 interrupted by Ctrl-C, with what was finished.\n");
   run_app->callback([&] { status = command_run(run); });

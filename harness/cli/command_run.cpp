@@ -23,7 +23,6 @@
 #include "harness/report/progress.hpp"
 #include "harness/report/text.hpp"
 #include "harness/runbook/runbook.hpp"
-#include "harness/what_if/rare_outage.hpp"
 
 #ifndef PREDRILL_VERSION
 #define PREDRILL_VERSION "0"
@@ -286,58 +285,6 @@ int print_campaign(const ScenarioSpec& scenario, const RunCommand& command, std:
   return status();
 }
 
-int print_rare(const ScenarioSpec& scenario, const RunCommand& command, sim::Duration length) {
-  RareOutageOptions options;
-  options.seed = command.common.seed;
-  options.jobs = command.common.jobs;
-  options.stop = &interrupted();
-  std::optional<sim::SplittingResult> result;
-  {
-    const std::size_t most = options.levels * options.effort * options.replicates;
-    Progress progress("splitting", static_cast<std::int64_t>(most));
-    options.progress = [&] { progress.add(); };
-    result = rare_outage(scenario, length, options);
-  }
-  if (!result) {
-    std::fprintf(stderr, "predrill: interrupted; part of a splitting says nothing\n");
-    return exit_interrupted;
-  }
-  if (command.common.json()) {
-    ResultDocument document;
-    document.command = "run";
-    document.version = PREDRILL_VERSION;
-    document.system = scenario.system.name;
-    document.seed = command.common.seed;
-    document.reproduce = reproduction("run", command.scenario, command.common, 0) + " --rare " +
-                         shell_word(command.rare);
-    document.rare =
-        RarePart{scenario.path, length, result->probability, result->passed, result->trajectories};
-    print(to_json(document));
-    return exit_met;
-  }
-  std::printf("%s\n%s, seed %llu\n\n", scenario.title.c_str(), scenario.file.c_str(),
-              static_cast<unsigned long long>(command.common.seed));
-  const sim::Estimate& found = result->probability;
-  std::printf("Path %s still down %s after the fault: probability ", scenario.path.c_str(),
-              sim::to_text(length).c_str());
-  if (found.value == 0) {
-    std::printf("below %.2g: no run got there\n", found.interval.high);
-  } else {
-    std::printf("%.3g [%.3g, %.3g]\n", found.value, found.interval.low, found.interval.high);
-  }
-  for (std::size_t level = 0; level < result->passed.size(); ++level) {
-    const bool tried = level == 0 || result->passed[level - 1] > 0;
-    if (!tried) break;
-    const sim::Duration at = length * static_cast<std::int64_t>(level + 1) /
-                             static_cast<std::int64_t>(result->passed.size());
-    std::printf("  still down at %-10s %5.1f %% of those before\n", sim::to_text(at).c_str(),
-                100 * result->passed[level]);
-  }
-  std::printf("Multilevel splitting, %llu runs, 95 %% interval over %zu independent estimates.\n",
-              static_cast<unsigned long long>(result->trajectories), options.replicates);
-  return exit_met;
-}
-
 // A file that would not be written is said before anything runs.
 bool can_record(const RunCommand& command, bool recovery) {
   const std::string kind = recovery ? "a recovery" : "a runbook";
@@ -380,12 +327,7 @@ int command_run(const RunCommand& command) {
     std::fprintf(stderr, "predrill: %s\n", problem.c_str());
     return exit_usage;
   }
-  if (!command.rare.empty()) {
-    const auto length = sim::parse_duration(command.rare);
-    if (length && *length > sim::Duration{}) return print_rare(*scenario, command, *length);
-    std::fprintf(stderr, "predrill: --rare: write a time, as in 10m\n");
-    return exit_usage;
-  }
+  if (!command.rare.empty()) return command_rare(command, *scenario);
   const TextStyle style = style_of_output();
   // A record is compared with the distribution, not with one run of luck.
   constexpr std::size_t runs_against_record = 1000;

@@ -9,6 +9,8 @@
 
 namespace predrill::harness {
 
+struct ScenarioSpec;
+
 struct CommonOptions {
   std::uint64_t seed = 1;
   std::size_t runs = 0;               // 0 = the command's own number
@@ -32,7 +34,7 @@ struct RunCommand {
   std::string out;      // folder for the result, the journal and the event log
   bool resume = false;  // go on with the runs that an interrupted attempt left in `out`
   std::string until;    // a stop rule
-  std::string rare;     // a length of outage: how likely is a longer one?
+  std::string rare;     // how likely? A length of outage, or "lost"
   std::string metrics;  // file for OpenMetrics text
   std::int64_t metrics_start = metrics_epoch;  // Unix time of the simulated time 0
   std::string chaos_journal;                   // file for a journal of Chaos Toolkit
@@ -134,6 +136,8 @@ int command_compare(const CompareCommand& command);
 int command_lab(const LabCommand& command);
 int command_drill(const DrillCommand& command);
 int command_run(const RunCommand& command);
+/// The part of it that --rare asks for.
+int command_rare(const RunCommand& command, const ScenarioSpec& scenario);
 /// `run` for a scenario that is a runbook.
 int command_runbook(const RunCommand& command);
 /// `run` for a scenario of recoveries.

@@ -57,55 +57,16 @@ Duration length_of(const FaultSpec& fault) {
 
 FaultInjector::FaultInjector(World& world, const std::vector<FaultSpec>& faults)
     : world_(world),
-      faults_(faults),
       group_(world.sim().world()),
-      times_(world.sim().stream("faults", "time")),
       delays_(world.sim().stream("faults", "delay")),
-      choices_(world.sim().stream("faults", "choice")) {
-  world_.sim().trace().attach(*this);
+      choices_(world.sim().stream("faults", "choice")),
+      clock_(world.sim(), faults, milestones(), [this](const FaultSpec& fault) { strike(fault); }) {
 }
 
-FaultInjector::~FaultInjector() {
-  world_.sim().trace().detach(*this);
-}
-
-void FaultInjector::start(sim::Time from) {
-  for (std::size_t i = 0; i < faults_.size(); ++i) {
-    if (!faults_[i].at.after.empty()) {
-      waiting_.push_back(i);
-      continue;
-    }
-    const Duration at = delay_of(i);
-    earliest_ = std::min(earliest_, from + at);
-    group_.spawn(inject_at(i, (from - world_.sim().now()) + at));
-  }
-}
-
-Duration FaultInjector::delay_of(std::size_t index) const {
-  return faults_[index].at.delay.duration_from_draw(times_.at(index));
-}
-
-// A fault that is tied to an event strikes its delay after the first such event.
-void FaultInjector::on_record(const sim::Trace&, const sim::Record& record) {
-  for (std::size_t w = 0; w < waiting_.size();) {
-    const std::size_t index = waiting_[w];
-    const Milestone* event = find_milestone(faults_[index].at.after);
-    if (event == nullptr || record.kind->name != event->kind) {
-      ++w;
-      continue;
-    }
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(w));
-    group_.spawn(inject_at(index, delay_of(index)));
-  }
-}
-
-sim::Task<> FaultInjector::inject_at(const std::size_t index, const Duration delay) {
-  co_await sim::sleep_for(delay);
-  if (first_ == sim::time_max) {
-    first_ = world_.sim().now();
-    primary_before_ = world_.leader();
-  }
-  co_await inject(faults_[index]);
+void FaultInjector::strike(const FaultSpec& fault) {
+  if (!struck_) primary_before_ = world_.leader();
+  struck_ = true;
+  group_.spawn(inject(fault));
 }
 
 void FaultInjector::note(const FaultSpec& fault, std::string_view whom) {
@@ -170,13 +131,24 @@ sim::HostSet FaultInjector::hosts_of(const Target& target) {
   }
 }
 
+// A machine that is gone stays away, whichever other fault would bring it back.
 void FaultInjector::boot(sim::Host& host) {
+  for (MemberId id = 0; id < world_.members(); ++id) {
+    if (contains(gone_, id) && &world_.member(id).host == &host) return;
+  }
   if (!host.up()) host.restart();
 }
 
-// After `for` the hosts come back: power on, boot, software.
+// After `for` the hosts come back: power on, boot, software. Without it they never do.
 sim::Task<> FaultInjector::bring_back(const FaultSpec fault, const sim::HostSet hosts) {
-  if (!fault.length) co_return;
+  if (!fault.length) {
+    for (MemberId id = 0; id < world_.members(); ++id) {
+      const bool among =
+          std::find(hosts.begin(), hosts.end(), &world_.member(id).host) != hosts.end();
+      if (among) gone_ |= only(id);
+    }
+    co_return;
+  }
   co_await sim::sleep_for(*fault.length);
   for (const sim::Host* host : hosts) boot(const_cast<sim::Host&>(*host));
 }

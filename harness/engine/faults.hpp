@@ -9,37 +9,32 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/engine/fault_clock.hpp"
 #include "harness/engine/node_plane.hpp"
 #include "harness/engine/world.hpp"
 #include "harness/scenario.hpp"
 #include "sim/task.hpp"
-#include "sim/trace.hpp"
 
 namespace predrill::harness {
 
 /// Injects the faults of a scenario into a world, each at its time.
-class FaultInjector final : public sim::TraceSink {
+class FaultInjector {
  public:
   FaultInjector(World& world, const std::vector<FaultSpec>& faults);
-  ~FaultInjector() override;
   FaultInjector(const FaultInjector&) = delete;
   FaultInjector& operator=(const FaultInjector&) = delete;
-  /// Draws the times and starts; `from` is the instant that a fault's time counts from. Those tied
-  /// to an event wait for it.
-  void start(sim::Time from);
-  /// When the first fault will strike that waits for no event.
-  sim::Time earliest() const { return earliest_; }
-  /// When the first fault struck; time_max if none has yet.
-  sim::Time first_fault() const { return first_; }
+  /// When they strike; start() it.
+  FaultClock& clock() { return clock_; }
+  const FaultClock& clock() const { return clock_; }
   /// The primary when the first fault struck.
   models::MemberId primary_before() const { return primary_before_; }
-  void on_record(const sim::Trace& trace, const sim::Record& record) override;
+  /// Members whose machine does not come back: its disk is gone with it.
+  models::MemberSet gone() const { return gone_; }
   /// The Kubernetes nodes, if a fault struck one; else null.
   const NodePlane* nodes() const { return nodes_.get(); }
 
  private:
-  sim::Duration delay_of(std::size_t index) const;
-  sim::Task<> inject_at(const std::size_t index, const sim::Duration delay);
+  void strike(const FaultSpec& fault);
   sim::Task<> inject(const FaultSpec fault);
   sim::Task<> pod_delete(const FaultSpec fault, SimulatedMember& member);
   sim::Task<> node_reboot(const FaultSpec fault, SimulatedMember& member);
@@ -62,20 +57,13 @@ class FaultInjector final : public sim::TraceSink {
 
   World& world_;
   std::unique_ptr<NodePlane> nodes_;
-  const std::vector<FaultSpec>& faults_;
   sim::Group& group_;
-  std::vector<std::size_t> waiting_;  // for an event
-  sim::Time first_ = sim::time_max;
-  sim::Time earliest_ = sim::time_max;
+  bool struck_ = false;
   models::MemberId primary_before_ = models::nobody;
-  sim::Stream times_;
+  models::MemberSet gone_ = 0;
   sim::Stream delays_;
   sim::Stream choices_;
+  FaultClock clock_;
 };
-
-namespace fault_kinds {
-inline constexpr sim::Kind injected{"fault.injected", "FAULT {0:n} on {1:n}"};
-inline constexpr sim::Kind undone{"fault.undone", "fault {0:n} ends"};
-}  // namespace fault_kinds
 
 }  // namespace predrill::harness

@@ -6,6 +6,7 @@
 
 #include "harness/engine/faults.hpp"
 #include "harness/engine/invariant_watch.hpp"
+#include "harness/engine/redundancy.hpp"
 #include "harness/engine/world.hpp"
 #include "harness/kinds/system_kind.hpp"
 #include "harness/measure/milestones.hpp"
@@ -28,7 +29,7 @@ class Collector : public sim::TraceSink {
  public:
   explicit Collector(const FaultInjector& injector) : injector_(injector) {}
   void on_record(const sim::Trace&, const sim::Record& record) override {
-    if (injector_.first_fault() != sim::time_max) records.push_back(record);
+    if (injector_.clock().first() != sim::time_max) records.push_back(record);
   }
   std::vector<sim::Record> records;
 
@@ -92,17 +93,8 @@ void measure_load(RunMeasures& run, const models::Workload& load, const Backlog&
   run.values.push_back({"response.p99", MeasureUnit::time, *stats.response.quantile(0.99)});
 }
 
-MemberId survivor_of(World& world) {
-  const MemberId leader = world.leader();
-  if (leader != models::nobody && world.member(leader).postgres.accepts_writes()) return leader;
-  for (MemberId id = 0; id < world.members(); ++id) {
-    if (world.member(id).postgres.accepts_writes()) return id;
-  }
-  return models::nobody;
-}
-
 void measure_loss(RunMeasures& run, World& world, Time fault) {
-  const MemberId survivor = survivor_of(world);
+  const MemberId survivor = writer_of(world);
   if (survivor != models::nobody) {
     models::PostgresServer& server = world.member(survivor).postgres;
     const models::Loss loss = world.ledger().lost(server.history(), server.flushed());
@@ -164,13 +156,13 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   FaultInjector injector(world, scenario.faults);
   Collector collector(injector);
   sim.trace().attach(collector);
-  injector.start(sim.now());
+  injector.clock().start();
   constexpr Duration before = 5s;  // of measurement, so that the path is known to have worked
-  sim.run_until(std::max(sim.now(), injector.earliest() - before));
+  sim.run_until(std::max(sim.now(), injector.clock().earliest() - before));
   world.start_clients();
   for (auto& pooler : world.poolers()) pooler->record_samples(1s);
-  sim.run_until(injector.earliest());
-  const Time fault = injector.first_fault();
+  sim.run_until(injector.clock().earliest());
+  const Time fault = injector.clock().first();
   if (fault == sim::time_max) {
     outcome.problem = "no fault was injected";
     return outcome;
@@ -185,7 +177,7 @@ RunOutcome run_once(const ScenarioSpec& scenario, const RunOptions& options) {
   if (world.workload() != nullptr) backlog = run_and_watch(world, fault + scenario.run_for);
   sim.run_until(fault + scenario.run_for);
   sim.trace().detach(collector);
-  watch.finish(survivor_of(world));
+  watch.finish(writer_of(world));
   run.violations = watch.violations();
   if (injector.nodes() != nullptr) {
     for (std::string& broken : injector.nodes()->broken()) {

@@ -5,20 +5,16 @@
 #include <string>
 #include <utility>
 
-#include "harness/engine/faults.hpp"
-
 namespace predrill::harness {
 
 using sim::Duration;
 
 FaultSchedule::FaultSchedule(sim::Simulation& sim, const std::vector<FaultSpec>& faults,
-                             std::span<const Milestone> milestones, Strike strike)
+                             std::span<const Milestone> milestones, FaultClock::Strike strike)
     : sim_(sim),
-      faults_(faults),
       milestones_(milestones),
       strike_(std::move(strike)),
-      waiting_(faults.size()),
-      times_(sim.stream("faults", "time")) {
+      clock_(sim, faults, milestones, [this](const FaultSpec& fault) { this->strike(fault); }) {
   sim_.trace().attach(*this);
 }
 
@@ -26,32 +22,16 @@ FaultSchedule::~FaultSchedule() {
   sim_.trace().detach(*this);
 }
 
-Duration FaultSchedule::delay_of(std::size_t index) const {
-  return faults_[index].at.delay.duration_from_draw(times_.at(index));
-}
-
-void FaultSchedule::start() {
-  for (std::size_t i = 0; i < faults_.size(); ++i) {
-    if (!faults_[i].at.after.empty()) {
-      waiting_[i] = true;
-      continue;
-    }
-    const Duration delay = delay_of(i);
-    earliest_ = std::min(earliest_, sim_.now() + delay);
-    sim_.world().spawn(strike_after(i, delay));
-  }
-}
-
 bool FaultSchedule::observe(const ScenarioSpec& scenario, RunOutcome& outcome) {
   constexpr Duration patience = std::chrono::hours(24);  // where each fault waits for an event
   start();
-  sim_.run_until(std::min(earliest_, sim_.now() + patience));
-  if (first_ == sim::time_max) {
+  sim_.run_until(std::min(earliest(), sim_.now() + patience));
+  if (first_fault() == sim::time_max) {
     outcome.problem = "no fault was injected";
     return false;
   }
-  outcome.measures.fault = first_ - sim::Time{};
-  sim_.run_until(first_ + scenario.run_for);
+  outcome.measures.fault = first_fault() - sim::Time{};
+  sim_.run_until(first_fault() + scenario.run_for);
   return true;
 }
 
@@ -62,10 +42,7 @@ void FaultSchedule::tell(RunOutcome& outcome, const RunOptions& options) const {
   outcome.events = sim_.events_executed();
 }
 
-sim::Task<> FaultSchedule::strike_after(const std::size_t index, const Duration delay) {
-  co_await sim::sleep_for(delay);
-  first_ = std::min(first_, sim_.now());
-  const FaultSpec& fault = faults_[index];
+void FaultSchedule::strike(const FaultSpec& fault) {
   sim::Trace& trace = sim_.trace();
   trace.emit(sim_.now(), trace.entity("fault"), fault_kinds::injected, trace.name(fault.name),
              trace.name(fault.targets.empty() ? "the system" : fault.targets.front()));
@@ -73,16 +50,7 @@ sim::Task<> FaultSchedule::strike_after(const std::size_t index, const Duration 
 }
 
 void FaultSchedule::on_record(const sim::Trace&, const sim::Record& record) {
-  if (first_ != sim::time_max) records_.push_back(record);
-  for (std::size_t i = 0; i < faults_.size(); ++i) {
-    if (!waiting_[i]) continue;
-    for (const Milestone& milestone : milestones_) {
-      if (milestone.name != faults_[i].at.after || record.kind->name != milestone.kind) continue;
-      waiting_[i] = false;
-      sim_.world().spawn(strike_after(i, delay_of(i)));
-      break;
-    }
-  }
+  if (first_fault() != sim::time_max) records_.push_back(record);
 }
 
 std::vector<NamedTime> FaultSchedule::named_times() const {
@@ -95,7 +63,7 @@ std::vector<NamedTime> FaultSchedule::named_times() const {
       if (n >= 10) continue;
       std::string name(milestone.name);
       if (n > 1) name += "#" + std::to_string(n);
-      found.push_back({std::move(name), record.at - first_});
+      found.push_back({std::move(name), record.at - first_fault()});
     }
   }
   return found;
@@ -105,8 +73,8 @@ std::vector<TimelineEntry> FaultSchedule::timeline() const {
   std::vector<TimelineEntry> lines;
   const sim::Trace& trace = sim_.trace();
   for (const sim::Record& record : records_) {
-    lines.push_back({record.at - first_, trace.entity_name(record.entity), trace.describe(record),
-                     record.id, record.cause});
+    lines.push_back({record.at - first_fault(), trace.entity_name(record.entity),
+                     trace.describe(record), record.id, record.cause});
   }
   return lines;
 }

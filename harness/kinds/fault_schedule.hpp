@@ -2,42 +2,36 @@
 // what happened from the first of them on, as records, milestones and timeline.
 #pragma once
 
-#include <functional>
 #include <span>
-#include <string_view>
 #include <vector>
 
+#include "harness/engine/fault_clock.hpp"
 #include "harness/engine/run.hpp"
-#include "harness/load/fault_forms.hpp"
 #include "harness/measure/measures.hpp"
 #include "harness/scenario.hpp"
 #include "sim/simulation.hpp"
-#include "sim/task.hpp"
 #include "sim/trace.hpp"
 
 namespace predrill::harness {
 
 class FaultSchedule final : public sim::TraceSink {
  public:
-  /// `strike` injects one fault at the present instant; it spawns what takes longer.
-  using Strike = std::function<void(const FaultSpec&)>;
   FaultSchedule(sim::Simulation& sim, const std::vector<FaultSpec>& faults,
-                std::span<const Milestone> milestones, Strike strike);
+                std::span<const Milestone> milestones, FaultClock::Strike strike);
   ~FaultSchedule() override;
   FaultSchedule(const FaultSchedule&) = delete;
   FaultSchedule& operator=(const FaultSchedule&) = delete;
 
-  /// Draws the times; those that wait for an event start with it.
-  void start();
+  void start() { clock_.start(); }
   /// Starts, waits for the first fault, at most a day, and goes on for the scenario's run_for.
   /// False: no fault struck, and the outcome says so.
   bool observe(const ScenarioSpec& scenario, RunOutcome& outcome);
   /// What a run says beside its measures: milestones, timeline, fingerprint, events.
   void tell(RunOutcome& outcome, const RunOptions& options) const;
   /// When the first fault struck; time_max if none has yet.
-  sim::Time first_fault() const { return first_; }
+  sim::Time first_fault() const { return clock_.first(); }
   /// When the first fault will strike that waits for no other event; time_max if there is none.
-  sim::Time earliest() const { return earliest_; }
+  sim::Time earliest() const { return clock_.earliest(); }
 
   /// The n-th occurrence of each milestone since the first fault, n < 10: "target_unhealthy" for
   /// the first, "target_unhealthy#2" for the second.
@@ -48,18 +42,13 @@ class FaultSchedule final : public sim::TraceSink {
   void on_record(const sim::Trace& trace, const sim::Record& record) override;
 
  private:
-  sim::Task<> strike_after(const std::size_t index, const sim::Duration delay);
-  sim::Duration delay_of(std::size_t index) const;
+  void strike(const FaultSpec& fault);
 
   sim::Simulation& sim_;
-  const std::vector<FaultSpec>& faults_;
   std::span<const Milestone> milestones_;
-  Strike strike_;
-  std::vector<bool> waiting_;  // for an event
-  sim::Stream times_;
-  sim::Time first_ = sim::time_max;
-  sim::Time earliest_ = sim::time_max;
+  FaultClock::Strike strike_;
   std::vector<sim::Record> records_;
+  FaultClock clock_;
 };
 
 }  // namespace predrill::harness

@@ -68,6 +68,7 @@ Problem netem_missing(const Lab& lab) {
 
 Problem cannot_inject(const FaultSpec& fault, const Lab& lab) {
   if (!fault.at.after.empty()) return "a lab's faults strike at a time, not after an event";
+  if (fault.at.per_year > 0) return "a lab's faults strike at a time, not at a rate";
   switch (fault.kind) {
     case FaultKind::clock_jump:
       return "the processes of a lab share this machine's clock: a jump would hit everything on it";

@@ -99,9 +99,10 @@ class ScenarioReader {
     const Value at = reader.optional("at");
     if (auto delay = read_distribution(at)) fault.at.delay = std::move(*delay);
     read_after(reader.optional("after"), fault);
+    read_rate(reader, fault);
     if (value.node()->is_map() && !reader.has("at") && !reader.has("after") &&
-        !has_misspelt(value)) {
-      value.error("neither \"at\" nor \"after\" says when the fault strikes",
+        !reader.has("per_year") && !has_misspelt(value)) {
+      value.error(R"(neither "at" nor "after" nor "per_year" says when the fault strikes)",
                   R"(write "at": "60s" or "after": "promotion_started")");
     }
     const Value on = reader.optional("on");
@@ -156,9 +157,22 @@ class ScenarioReader {
     spec.disturbances.push_back(std::move(disturbance));
   }
 
+  void read_rate(Reader& reader, FaultSpec& fault) {
+    const Value rate = reader.optional("per_year");
+    if (!rate.exists()) return;
+    // More than one a minute would be no failures between which anything works.
+    constexpr double most = 365.25 * 1440;
+    if (assign(fault.at.per_year, rate.number(0, most)) && fault.at.per_year == 0) {
+      rate.error("it never strikes", "leave the fault out");
+    }
+    if (reader.has("at") || reader.has("after")) {
+      rate.error("a fault at a rate has no moment", R"(leave "at" and "after" out)");
+    }
+  }
+
   // A key that may be meant for at or after is reported as unknown already.
   static bool has_misspelt(const Value& fault) {
-    constexpr std::array<std::string_view, 2> keys = {"at", "after"};
+    constexpr std::array<std::string_view, 3> keys = {"at", "after", "per_year"};
     const auto& members = fault.node()->members;
     return std::any_of(members.begin(), members.end(), [&](const Member& member) {
       return member.key != "on" && !nearest(member.key, keys).empty();

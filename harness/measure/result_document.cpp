@@ -365,7 +365,30 @@ Json estimate_of(const sim::Estimate& e) {
   return json;
 }
 
+Json loss_of(const RarePart& part, const LossPart& loss) {
+  Json json;
+  json["probability"] = estimate_of(part.probability);
+  json["none_found"] = estimate(loss.none_found);
+  json["runs"] = part.runs;
+  json["events"] = loss.events;
+  if (loss.events_of_counting > 0) json["events_of_counting"] = estimate(loss.events_of_counting);
+  if (loss.faults_per_year > 0) {
+    json["faults_per_year"] = estimate(loss.faults_per_year);
+    json["per_year"] = estimate_of(loss.per_year);
+  }
+  Json cases = Json::array();
+  for (const LossPart::Case& one : loss.cases) {
+    cases.push_back({{"faults", one.faults},
+                     {"weight", estimate(one.weight)},
+                     {"probability", estimate_of(one.probability)},
+                     {"passed", one.passed}});
+  }
+  json["cases"] = std::move(cases);
+  return json;
+}
+
 Json rare_of(const RarePart& part) {
+  if (part.loss) return {{"rows_lost", loss_of(part, *part.loss)}};
   Json json;
   json["path"] = part.path;
   json["length_s"] = seconds(part.length);

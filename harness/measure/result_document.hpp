@@ -102,13 +102,30 @@ struct AvailabilityPart {
   std::vector<YearEntry> years;
 };
 
-/// How likely an outage is that no campaign would meet; by splitting, so there are no results.
+/// Acknowledged rows that are lost, by the number of faults of the scenario.
+struct LossPart {
+  struct Case {
+    std::uint64_t faults = 0;
+    double weight = 0;  // how likely so many are
+    sim::Estimate probability;
+    std::vector<double> passed;  // by copies lost, then rows lost
+  };
+  std::uint64_t events = 0;
+  double events_of_counting = 0;  // for the same interval; 0: not known
+  double none_found = 0;          // what cases without a loss may have at most
+  double faults_per_year = 0;     // 0: they have moments of their own; no per_year
+  sim::Estimate per_year;
+  std::vector<Case> cases;
+};
+
+/// How likely something is that no campaign would meet; by splitting, so there are no results.
 struct RarePart {
-  std::string path;
-  sim::Duration length{};  // of the outage, from the fault
+  std::string path;        // of an outage
+  sim::Duration length{};  // of it, from the fault
   sim::Estimate probability;
   std::vector<double> passed;  // by level: share of those that passed the one before
   std::uint64_t runs = 0;
+  std::optional<LossPart> loss{};  // instead of path, length and passed
 };
 
 struct ResultDocument {

@@ -104,6 +104,95 @@ bool is_significant(const StudyValue& difference) {
   return difference.interval && (difference.interval->low > 0 || difference.interval->high < 0);
 }
 
+// Columns that belong together: what was varied, or a measure and its difference.
+struct Columns {
+  std::vector<Table::Column> titles;
+  std::vector<std::vector<Table::Cell>> rows;  // the current configuration's first
+};
+
+Columns varied_columns(const StudyPlan& plan) {
+  Columns columns;
+  columns.rows.emplace_back();
+  for (const std::string& title : titles_of(plan)) {
+    columns.rows.front().emplace_back(columns.titles.empty() ? "now" : "");
+    columns.titles.push_back({title, Table::Align::right});
+  }
+  for (const StudyPoint& point : plan.points) {
+    std::vector<Table::Cell>& row = columns.rows.emplace_back();
+    for (std::size_t i = 0; i < columns.titles.size(); ++i) {
+      row.emplace_back(point.grid.values[i].second);
+    }
+  }
+  return columns;
+}
+
+Columns measure_columns(const StudyPlan& plan, const StudyResult& result, std::size_t m,
+                        const std::string& before_interval) {
+  const MeasureColumn column(result.measures[m], result);
+  const auto laid_out = [&](std::string text) {
+    const std::size_t interval = text.find(" [");
+    if (interval != std::string::npos) text.replace(interval, 1, before_interval);
+    return text;
+  };
+  Columns columns;
+  columns.titles = {{result.measures[m].name, Table::Align::right},
+                    {"vs now", Table::Align::right}};
+  columns.rows.push_back(
+      {laid_out(column.cell(result.current.measured[m], result.current.summary, plan.current)),
+       ""});
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    const PointResult& point = result.points[i];
+    const bool same = point.summary.fingerprint() == result.current.summary.fingerprint();
+    const StudyValue& difference = point.differences[m];
+    const Colour colour = !is_significant(difference) ? Colour::dim
+                          : *difference.value < 0     ? Colour::green
+                                                      : Colour::red;
+    columns.rows.push_back(
+        {laid_out(column.cell(point.measured[m], point.summary, plan.points[i].scenario)),
+         Table::Cell(same ? "= now" : laid_out(column.difference(difference)), colour)});
+  }
+  return columns;
+}
+
+std::vector<Columns> columns_of(const StudyPlan& plan, const StudyResult& result,
+                                const std::vector<StudyColumn>& more,
+                                const std::string& before_interval) {
+  std::vector<Columns> all = {varied_columns(plan)};
+  for (std::size_t m = 0; m < result.measures.size(); ++m) {
+    all.push_back(measure_columns(plan, result, m, before_interval));
+  }
+  for (const StudyColumn& column : more) {
+    Columns& own = all.emplace_back();
+    own.titles = {{column.title, Table::Align::right}};
+    own.rows.push_back({column.current});
+    for (const std::string& cell : column.points) own.rows.push_back({cell});
+  }
+  return all;
+}
+
+Table table_of(const std::vector<Columns>& all) {
+  std::vector<Table::Column> titles;
+  std::vector<std::vector<Table::Cell>> rows(all.front().rows.size());
+  for (const Columns& columns : all) {
+    titles.insert(titles.end(), columns.titles.begin(), columns.titles.end());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].insert(rows[i].end(), columns.rows[i].begin(), columns.rows[i].end());
+    }
+  }
+  Table table(std::move(titles));
+  for (auto& row : rows) table.add(std::move(row));
+  return table;
+}
+
+// A table's second line is its rule, as wide as all of it.
+bool fits(const std::string& table, const TextStyle& style) {
+  constexpr std::string_view dash = "─";
+  std::size_t end = table.find(dash);
+  std::size_t width = 0;
+  for (; table.compare(end, dash.size(), dash) == 0; end += dash.size()) ++width;
+  return width <= style.width;
+}
+
 }  // namespace
 
 std::string point_text(const Assignments& values) {
@@ -123,43 +212,26 @@ void for_each_configuration(
 
 std::string study_text(const StudyPlan& plan, const StudyResult& result,
                        const std::vector<StudyColumn>& more, const TextStyle& style) {
-  using Align = Table::Align;
-  std::vector<Table::Column> columns;
-  const std::vector<std::string> titles = titles_of(plan);
-  for (const std::string& title : titles) columns.push_back({title, Align::right});
-  std::vector<MeasureColumn> measures;
-  for (const StudyMeasure& measure : result.measures) {
-    measures.emplace_back(measure, result);
-    columns.push_back({measure.name, Align::right});
-    columns.push_back({"vs now", Align::right});
+  for (const char* before_interval : {" ", "\n"}) {
+    const std::vector<Columns> all = columns_of(plan, result, more, before_interval);
+    std::string text = table_of({all.begin(), all.end()}).text(style);
+    if (fits(text, style)) return text;
   }
-  for (const StudyColumn& column : more) columns.push_back({column.title, Align::right});
-  Table table(std::move(columns));
-  const auto add = [&](const Assignments& values, const PointResult& point,
-                       const ScenarioSpec& scenario, bool now, std::size_t index) {
-    std::vector<Table::Cell> row;
-    for (std::size_t i = 0; i < titles.size(); ++i) {
-      row.emplace_back(now ? (i == 0 ? "now" : "") : values[i].second);
+  // Too much for one table: several, each with what was varied.
+  const std::vector<Columns> all = columns_of(plan, result, more, "\n");
+  std::string text;
+  for (std::size_t next = 1; next < all.size();) {
+    std::vector<Columns> some = {all.front(), all[next++]};
+    std::string table = table_of(some).text(style);
+    for (; next < all.size(); ++next) {
+      some.push_back(all[next]);
+      std::string wider = table_of(some).text(style);
+      if (!fits(wider, style)) break;
+      table = std::move(wider);
     }
-    const bool same = !now && point.summary.fingerprint() == result.current.summary.fingerprint();
-    for (std::size_t m = 0; m < measures.size(); ++m) {
-      row.emplace_back(measures[m].cell(point.measured[m], point.summary, scenario));
-      const StudyValue& difference = point.differences[m];
-      const Colour colour = !is_significant(difference) ? Colour::dim
-                            : *difference.value < 0     ? Colour::green
-                                                        : Colour::red;
-      row.emplace_back(now ? "" : same ? "= now" : measures[m].difference(difference), colour);
-    }
-    for (const StudyColumn& column : more) {
-      row.emplace_back(now ? column.current : column.points[index]);
-    }
-    table.add(std::move(row));
-  };
-  add({}, result.current, plan.current, true, 0);
-  for (std::size_t i = 0; i < plan.points.size(); ++i) {
-    add(plan.points[i].grid.values, result.points[i], plan.points[i].scenario, false, i);
+    text += (text.empty() ? "" : "\n") + table;
   }
-  return table.text(style);
+  return text;
 }
 
 std::string heat_map_text(const StudyPlan& plan, const StudyResult& result, std::size_t measure,

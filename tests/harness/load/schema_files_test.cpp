@@ -110,7 +110,7 @@ TEST_CASE("schema: faults and milestones are those of the program", "[load]") {
       schema->root().find("properties")->find("faults")->find("items")->find("properties");
   REQUIRE(fault != nullptr);
   std::vector<std::string> faults;
-  std::vector<std::string> keys = {"inject", "at", "after", "on"};
+  std::vector<std::string> keys = {"inject", "at", "after", "per_year", "on"};
   for (const FaultForm& form : fault_forms()) {
     CHECK(&form == &form_of(form.kind));
     CHECK((form.roles >> static_cast<unsigned>(form.on) & 1U) == 1);

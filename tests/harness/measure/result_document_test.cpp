@@ -129,7 +129,7 @@ TEST_CASE("result: many runs, in whatever order, to the byte", "[measure]") {
 
 TEST_CASE("result: a probability that splitting found", "[measure]") {
   ResultDocument document{"run", "0.1.0", "user-profile-db", 17, {}, {}};
-  document.rare = RarePart{"pgbouncer", 10min, {2e-5, {1e-5, 3e-5}}, {0.5, 0.02}, 2000};
+  document.rare = RarePart{"pgbouncer", 10min, {2e-5, {1e-5, 3e-5}}, {0.5, 0.02}, 2000, {}};
   const std::string text = to_json(document);
   check_valid(text);
   const json rare = json::parse(text)["rare"];
@@ -137,6 +137,25 @@ TEST_CASE("result: a probability that splitting found", "[measure]") {
   CHECK(rare["probability"]["value"] == 2e-5);
   CHECK(rare["probability"]["ci"][1] == 3e-5);
   CHECK(rare["passed"] == json({0.5, 0.02}));
+}
+
+TEST_CASE("result: rows that may be lost", "[measure]") {
+  ResultDocument document{"run", "0.1.0", "user-profile-db", 17, {}, {}};
+  document.rare = RarePart{"", {}, {2e-5, {1e-5, 3e-5}}, {}, 2000, LossPart{}};
+  LossPart& loss = *document.rare->loss;
+  loss.events = 5'000'000;
+  loss.events_of_counting = 2e12;
+  loss.faults_per_year = 1.65;
+  loss.per_year = {3e-5, {2e-5, 4e-5}};
+  loss.cases.push_back({2, 7e-4, {0.02, {0.01, 0.03}}, {1, 0.5, 0.1}});
+  const std::string text = to_json(document);
+  check_valid(text);
+  const json lost = json::parse(text)["rare"]["rows_lost"];
+  CHECK(lost["per_year"]["value"] == 3e-5);
+  CHECK(lost["cases"][0]["faults"] == 2);
+  CHECK(lost["cases"][0]["passed"][2] == 0.1);
+  loss.faults_per_year = 0;  // moments instead of rates: nothing is said of a year
+  CHECK_FALSE(json::parse(to_json(document))["rare"]["rows_lost"].contains("per_year"));
 }
 
 TEST_CASE("result: without any run it is still a document", "[measure]") {

@@ -84,6 +84,35 @@ TEST_CASE("what-if: the same bits with any number of threads", "[what-if][parall
   CHECK(one.points[1].summary.fingerprint() != one.current.summary.fingerprint());
 }
 
+TEST_CASE("what-if: the table keeps to the terminal and leaves nothing out", "[what-if]") {
+  const StudyPlan planned = plan({"patroni.ttl=30,40"});
+  const std::vector<StudyMeasure> measures = {measure("rto.p50"), measure("direct.rto.p50"),
+                                              measure("direct.rto.mean")};
+  const StudyResult result = run_study(planned, measures, {.runs = 12, .jobs = 1});
+  std::size_t tables = 0;
+  for (const std::size_t width : {200U, 100U, 60U}) {
+    const std::string text = study_text(planned, result, {{"closed form", "1", {"2", "3"}}},
+                                        {.width = width, .colour = width == 60});
+    INFO("width " << width << "\n" << text);
+    std::size_t found = 0;
+    for (const StudyMeasure& one : measures) {
+      CHECK(text.find(one.name) != std::string::npos);
+    }
+    CHECK(text.find("closed form") != std::string::npos);
+    for (std::size_t at = text.find("ttl"); at != std::string::npos;
+         at = text.find("ttl", at + 1)) {
+      ++found;
+    }
+    CHECK(found >= tables);  // more of them where there is less room
+    tables = found;
+    if (width == 60) continue;  // with codes for colours
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+      CHECK(display_width(text.substr(at, text.find('\n', at) - at)) <= width);
+    }
+  }
+  CHECK(tables > 1);
+}
+
 TEST_CASE("what-if: common seeds leave a fifth of the variance, or less", "[what-if]") {
   // ttl 30 against 29: the lease ends one second earlier, everything else is as it was.
   const StudyPlan planned = plan({"patroni.ttl=29"}, {"patroni.retry_timeout=9"});
