@@ -151,7 +151,7 @@ int verdict_of(const ScenarioSpec& scenario, const std::vector<live::DrillRecord
   }
   std::vector<Judgement> judgements;
   for (const Objective& objective : scenario.objectives) {
-    judgements.push_back(judge(objective, summary));
+    judgements.push_back(judge_drills(objective, summary));
     std::printf("  %s: %s\n", std::string(to_text(judgements.back().verdict)).c_str(),
                 judgements.back().reason.c_str());
   }

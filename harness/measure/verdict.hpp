@@ -39,6 +39,11 @@ struct Judgement {
 /// An unknown measure is undecided.
 Judgement judge(const Objective& objective, const Summary& summary);
 
+/// The same for real drills, of which there are few: "never" speaks of these drills alone, as a
+/// single run does, and the reason says what share of all failovers they leave open. Quantiles are
+/// judged as above.
+Judgement judge_drills(const Objective& objective, const Summary& summary);
+
 /// Missed if an objective is or an unexplained violation happened; else undecided if one is or
 /// there is no run with a fault; else met (also without any objective).
 Verdict overall(std::span<const Judgement> judgements, const Summary& summary);

@@ -139,6 +139,23 @@ TEST_CASE("verdict: never means in no run", "[measure]") {
         "beyond 0 rows in 1 of 1000 runs, the worst with 12 rows");
 }
 
+TEST_CASE("verdict: of drills, never means in none of these", "[measure]") {
+  const Objective worst{"rto", 1, 60};
+  CHECK(judge(worst, of(3, 28s)).verdict == Verdict::undecided);
+  CHECK(judge_drills(worst, of(3, 28s)).verdict == Verdict::met);
+  // 1 - 0.05^(1/3)
+  CHECK(judge_drills(worst, of(3, 28s)).reason ==
+        "within 60 s in all of 3 drills; up to 63.2 % of all failovers may be beyond it (95 %)");
+  Summary summary = of(3, 28s);
+  add(summary, 61s, false);
+  CHECK(judge_drills(worst, summary).verdict == Verdict::missed);
+  CHECK(judge_drills(worst, of(0, 28s)).verdict == Verdict::undecided);
+  Summary censored = of(3, 28s);
+  add(censored, 30s, true);
+  CHECK(judge_drills(worst, censored).verdict == Verdict::undecided);
+  CHECK(judge_drills(rto_p99, of(3, 28s)).verdict == Verdict::undecided);
+}
+
 TEST_CASE("verdict: a fault that did not strike proves nothing", "[measure]") {
   Summary summary = of(300, 4s);
   RunMeasures idle;
