@@ -78,6 +78,7 @@ std::optional<PathMeasures> measure_flows(std::vector<models::AcknowledgedFlow> 
     measures.censored = open;
   };
   for (const models::AcknowledgedFlow& flow : flows) {
+    if (flow.from >= until) break;
     if (flow.to <= covered) continue;
     if (flow.from > covered + shortest) gap(covered, flow.from, false);
     covered = flow.to;
