@@ -162,8 +162,12 @@ void print_loss_text(const ScenarioSpec& scenario, const RareLoss& loss,
                 grouped(static_cast<std::int64_t>(loss.events)).c_str(), options.replicates);
   words += text;
   if (loss.runs_of_counting > 0) {
-    std::snprintf(text, sizeof text, "Counting would need %.2g events for the same interval.",
-                  loss.runs_of_counting * loss.events_per_run);
+    const double events = loss.runs_of_counting * loss.events_per_run;
+    std::snprintf(
+        text, sizeof text, "Counting would need %.2g events for the same interval%s", events,
+        events < static_cast<double>(loss.events)
+            ? ": such losses are not rare, `predrill run FILE --runs N` counts them sooner."
+            : ".");
     words += text;
   }
   std::fputs(("\n" + paragraph(words, style)).c_str(), stdout);
