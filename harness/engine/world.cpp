@@ -300,9 +300,17 @@ void World::build_workload() {
   workload_ = std::make_unique<models::Workload>(host, book_, nullptr, std::move(config));
 }
 
-// The leader first; the synchronous standby is the first that Patroni sees streaming.
+// The leader first; the synchronous standby is the first that Patroni sees streaming. Nothing ties
+// the moments at which processes were started to one another, so what they do periodically (cycles
+// of Patroni, checks of HAProxy and PgBouncer, etcd's clock) has a phase of its own in every run.
 bool World::settle() {
   dcs_->start();
+  sim::Stream phases = sim_.stream("start", "phase");
+  const auto wait_up_to = [&](Duration longest) {
+    sim_.run_for(phases.uniform(Duration{}, longest));
+  };
+  const models::PatroniConfig& patroni = members_[initial_primary()]->patroni.config();
+  wait_up_to(1s);
   std::vector<MemberId> order = {initial_primary()};
   if (system_.sync) order.push_back(static_cast<MemberId>(*system_.sync));
   for (MemberId id = 0; id < members(); ++id) {
@@ -310,7 +318,9 @@ bool World::settle() {
   }
   for (const MemberId id : order) {
     members_[id]->patroni.start();
-    sim_.run_for(12s);  // a cycle and more, so that the next one comes after it
+    // The leader's next cycle sees who streams.
+    sim_.run_for(patroni.synchronous_mode ? patroni.loop_wait + 2s : 2s);
+    wait_up_to(patroni.loop_wait);
     // An archive that answers slowly holds up the start of a server.
     for (int i = 0; i < 30 && !in_place(id); ++i) sim_.run_for(10s);
   }

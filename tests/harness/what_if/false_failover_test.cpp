@@ -46,18 +46,21 @@ FalseFailovers simulated(const ScenarioSpec& scenario, const Disturbance& one, s
 }  // namespace
 
 TEST_CASE("false failovers: pauses with a known tail give the analytic rate", "[what-if]") {
-  // A primary that is paused for L loses its key if L exceeds ttl - a + u: a is the age of the last
-  // renewal, uniform in loop_wait; etcd revokes within u, uniform in 0.5 s. With L exponential of
-  // mean m the chance is e^(-ttl/m) * E e^(a/m) * E e^(-u/m).
+  // A primary that is paused for L loses its key if L exceeds ttl - a - d: a is the age of the last
+  // renewal, uniform in loop_wait; d passes from the thaw until the next renewal reaches etcd, one
+  // read of the cluster before it, at most 0.2 s. That etcd revokes up to 0.5 s later helps nobody:
+  // it refuses to renew a lease whose time is over (lessor.go, Renew). With L exponential of mean m
+  // the chance is e^(-ttl/m) * E e^(a/m) * e^(d/m).
   const double ttl = 30, loop = 10, m = 6;
-  const double chance =
-      std::exp(-ttl / m) * (m / loop) * std::expm1(loop / m) * (m / 0.5) * -std::expm1(-0.5 / m);
-  const FalseFailovers found = simulated(lease_timing(), disturbance(FaultKind::freeze, 6s), 200);
-  INFO("analytic " << 1000 * chance << " a year, simulated " << found.per_year.value << " ["
-                   << found.per_year.interval.low << ", " << found.per_year.interval.high
-                   << "], seeds 1 to 200");
-  CHECK(found.per_year.interval.contains(1000 * chance));
-  CHECK(found.per_year.interval.high < 1.25 * found.per_year.interval.low);
+  const double least = std::exp(-ttl / m) * (m / loop) * std::expm1(loop / m);
+  const double most = least * std::exp(0.2 / m);
+  const FalseFailovers found = simulated(lease_timing(), disturbance(FaultKind::freeze, 6s), 1000);
+  INFO("analytic " << 1000 * least << " to " << 1000 * most << " a year, simulated "
+                   << found.per_year.value << " [" << found.per_year.interval.low << ", "
+                   << found.per_year.interval.high << "], seeds 1 to 1000");
+  CHECK(found.per_year.interval.low < 1000 * most);
+  CHECK(found.per_year.interval.high > 1000 * least);
+  CHECK(found.per_year.interval.high < 1.1 * found.per_year.interval.low);
   CHECK(found.per_event[0].value * 1000 == Approx(found.per_year.value));
 }
 
