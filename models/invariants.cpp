@@ -87,6 +87,17 @@ Mechanism InvariantChecker::any_excuse() const {
   return features(config_.version).alive_veto ? Mechanism::none : Mechanism::no_alive_veto;
 }
 
+// Its cycle lost the DCS while it updated /sync: that write and the one of its own key are tried
+// for retry_timeout each before the next cycle looks at the lock. The write may get through at
+// last.
+bool InvariantChecker::busy_with_sync(Time at, MemberId member) const {
+  if (!config_.synchronous_mode || sync_leader_ != member) return false;
+  const MemberState& state = members_[member];
+  const bool late =
+      sync_at_ - state.names_at > config_.retry_timeout && at - sync_at_ < config_.retry_timeout;
+  return sync_standbys_ != state.names || late;
+}
+
 void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
   switch (change) {
     case KeyChange::created:
@@ -108,7 +119,11 @@ void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
     }
     case KeyChange::expired:
       if (holder < members_max && members_[holder].writable) {
-        report(Invariant::stops_before_expiry, at, holder, excuse_of(holder, at));
+        Mechanism excuse = excuse_of(holder, at);
+        if (excuse == Mechanism::none && busy_with_sync(at, holder)) {
+          excuse = Mechanism::dcs_unavailable;
+        }
+        report(Invariant::stops_before_expiry, at, holder, excuse);
       }
       holder_ = nobody;
       break;
@@ -221,6 +236,7 @@ void InvariantChecker::note_unnamed(Time at, MemberId member, bool by_start_of_p
 
 void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys) {
   sync_known_ = leader != nobody;
+  sync_at_ = at;
   sync_leader_ = leader;
   sync_standbys_ = standbys;
   if (leader >= members_max || !members_[leader].writable) return;
@@ -232,6 +248,7 @@ void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys)
 void InvariantChecker::on_names(Time at, MemberId member, MemberSet names,
                                 bool by_start_of_patroni) {
   members_[member].names = names;
+  members_[member].names_at = at;
   note_unnamed(at, member, by_start_of_patroni);
   if (!config_.synchronous_mode || !members_[member].writable) return;
   if (member == sync_leader_ && (sync_standbys_ & static_cast<MemberSet>(~names)) != 0) {

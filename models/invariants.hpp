@@ -124,6 +124,7 @@ class InvariantChecker {
     Life patroni = Life::running;
     bool was_dead = false;  // while PostgreSQL wrote
     bool was_frozen = false;
+    sim::Time names_at{};  // of the last change of its names
     bool writable = false;
     bool former_primary = false;
     bool failsafe = false;
@@ -145,6 +146,7 @@ class InvariantChecker {
   Mechanism excuse_of_loss(const Ledger& ledger, const Loss& loss, const WalHistory& history,
                            Lsn end) const;
   Mechanism excuse_of(MemberId member, sim::Time at) const;
+  bool busy_with_sync(sim::Time at, MemberId member) const;
   Mechanism any_excuse() const;
 
   PatroniConfig config_;
@@ -162,6 +164,7 @@ class InvariantChecker {
   bool ever_frozen_ = false;
   bool sync_known_ = false;
   MemberId sync_leader_ = nobody;
+  sim::Time sync_at_{};  // of its last change
   MemberSet sync_standbys_ = 0;
   Lsn status_lsn_;
   Timeline newest_ = 0;

@@ -88,17 +88,43 @@ PatroniTimings::PatroniTimings()
                   "lab: from \"promoted self to leader\" to \"received promote request\" 2 "
                   "to 9 ms, once 52, 38 promotions")),
       start_command(
-          Distribution::quantiles({{0.0, 160ms},
-                                   {0.1, 345ms},
-                                   {0.25, 415ms},
-                                   {0.5, 545ms},
-                                   {0.75, 670ms},
-                                   {0.9, 810ms},
-                                   {1.0, 965ms}})
-              .with_source("lab: 34 starts less a write to etcd, from \"starting as a secondary\" "
-                           "or \"as readonly\" to "
+          Distribution::quantiles({{0.0, 200ms},
+                                   {0.1, 225ms},
+                                   {0.25, 265ms},
+                                   {0.5, 385ms},
+                                   {0.75, 615ms},
+                                   {0.9, 770ms},
+                                   {1.0, 1200ms}})
+              .with_source("lab: 43 starts, from \"starting as a secondary\" or \"as readonly\" to "
                            "PostgreSQL's \"starting PostgreSQL\"; a new Python interpreter of its "
                            "own, PostmasterProcess.start")),
+      pid_file(Distribution::quantiles({{0.0, 3ms},
+                                        {0.1, 28ms},
+                                        {0.25, 48ms},
+                                        {0.5, 77ms},
+                                        {0.75, 131ms},
+                                        {0.9, 222ms},
+                                        {1.0, 696ms}})
+                   .with_source("lab: 109 starts, from \"starting PostgreSQL\" to Patroni's "
+                                "\"postmaster pid\"; only then pg_isready runs")),
+      after_start(
+          Distribution::quantiles(
+              {{0.0, 46ms}, {0.25, 58ms}, {0.5, 85ms}, {0.75, 170ms}, {0.9, 650ms}, {1.0, 860ms}})
+              .with_source("lab: 35 starts, from \"postmaster pid\" to the next cycle's "
+                           "\"Lock owner\": pg_isready twice, configuration files, "
+                           "callbacks")),
+      single_user_mode(
+          Distribution::quantiles({{0.0, 350ms},
+                                   {0.1, 360ms},
+                                   {0.25, 400ms},
+                                   {0.5, 600ms},
+                                   {0.75, 900ms},
+                                   {0.9, 1155ms},
+                                   {1.0, 1190ms}})
+              .with_source("lab: 19 recoveries of 40 MB after a few seconds of writes, "
+                           "from \"doing crash recovery in a single user mode\" to "
+                           "\"starting as readonly\"; two to four times as long while "
+                           "compilers competed for the processors")),
       rewind_check(Distribution::uniform(20ms, 100ms)
                        .with_source("estimate: three local commands and one connection")),
       command(Distribution::lognormal_percentiles(0.5, 5ms, 0.99, 40ms)

@@ -119,12 +119,15 @@ struct PatroniTimings {
   sim::Distribution cycle;            // processing of one HA cycle, without waits
   sim::Distribution promote_command;  // pg_ctl promote -W: fork, exec, signal
   sim::Distribution start_command;    // pg_ctl-like start of the postmaster by Patroni
-  sim::Distribution rewind_check;     // replication connection, IDENTIFY_SYSTEM, TIMELINE_HISTORY
-  sim::Distribution command;          // one run of pg_controldata or pg_waldump by Patroni
-  sim::Distribution rest_shutdown;    // SIGTERM until the REST server's thread has noticed
-  sim::Distribution exit;             // from the last request to the DCS until the process is gone
-  sim::Distribution thread_wake;      // of a thread whose lock or socket has become ready
-  sim::Distribution retry_jitter;     // first pause of utils.Retry
+  sim::Distribution pid_file;         // from the fork until PostmasterProcess.start has read it
+  sim::Distribution after_start;      // from then until the action has ended: pg_isready, callbacks
+  sim::Distribution single_user_mode;  // crash recovery beside the replay of WAL
+  sim::Distribution rewind_check;      // replication connection, IDENTIFY_SYSTEM, TIMELINE_HISTORY
+  sim::Distribution command;           // one run of pg_controldata or pg_waldump by Patroni
+  sim::Distribution rest_shutdown;     // SIGTERM until the REST server's thread has noticed
+  sim::Distribution exit;              // from the last request to the DCS until the process is gone
+  sim::Distribution thread_wake;       // of a thread whose lock or socket has become ready
+  sim::Distribution retry_jitter;      // first pause of utils.Retry
   /// From the end of the last PostgreSQL process in the model until Patroni sees the postmaster
   /// gone: the archiver's last cycle (its own WAL segment) and the reaping by process 1.
   sim::Distribution postmaster_exit;

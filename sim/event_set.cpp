@@ -45,11 +45,18 @@ void counting_sort(const EventKey* from, EventKey* to, std::size_t size, std::si
   assert(slots <= slots_max);
   std::memset(counts, 0, slots * sizeof(*counts));
   for (std::size_t i = 0; i < size; ++i) ++counts[slot_of(from[i])];
-  unsigned sum = 0;
-  for (std::size_t i = 0; i < slots; ++i) {
-    const unsigned count = counts[i];
-    counts[i] = static_cast<std::uint16_t>(sum);
-    sum += count;
+  // Each count becomes the sum of those before it, four at a time: the product's lanes are the sums
+  // within the four. What stands behind the last slot is read and spoilt with them, for nothing.
+  static_assert(std::endian::native == std::endian::little && slots_max % 4 == 0);
+  constexpr std::uint64_t in_each_lane = 0x0001000100010001;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < slots; i += 4) {
+    std::uint64_t four;
+    std::memcpy(&four, counts + i, sizeof(four));
+    const std::uint64_t sums = four * in_each_lane;
+    four = (sums << 16) + sum * in_each_lane;
+    std::memcpy(counts + i, &four, sizeof(four));
+    sum += sums >> 48;
   }
   for (std::size_t i = 0; i < size; ++i) to[counts[slot_of(from[i])]++] = from[i];
 }
@@ -238,9 +245,15 @@ void EventSet::insert_into_bottom(EventKey key) {
     tail_ = centred + size;
   }
   if (size < bottom_only_max) {
-    EventKey* place = tail_++;
-    for (; place != head_ && before(key, place[-1]); --place) *place = place[-1];
-    *place = key;
+    if (size > 0 && before(key, head_[size / 2])) {  // it stands nearer to the head
+      EventKey* place = --head_;
+      for (; before(place[1], key); ++place) *place = place[1];
+      *place = key;
+    } else {
+      EventKey* place = tail_++;
+      for (; place != head_ && before(key, place[-1]); --place) *place = place[-1];
+      *place = key;
+    }
     return;
   }
   EventKey* place = head_;

@@ -1,7 +1,6 @@
 #include "harness/live/calibrate.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -18,20 +17,6 @@ namespace {
 // Fewer say too little about a tail to be written down.
 constexpr std::size_t enough = 8;
 
-struct Delay {
-  std::string_view section;
-  std::string_view key;
-  std::string_view from;  // milestones
-  std::string_view to;
-  std::string_view meaning;
-};
-constexpr std::array<Delay, 2> delays = {{
-    {"postgresql", "promotion", "promotion_started", "promotion_finished",
-     "promote request until \"ready to accept connections\""},
-    {"patroni", "promote_command", "promotion_decided", "promotion_started",
-     "\"promoted self to leader\" until the promote request"},
-}};
-
 std::optional<std::int64_t> milestone(const DrillRecord& record, std::string_view name) {
   for (const NamedTime& one : record.measures.milestones) {
     if (one.name == name) return one.at.count();
@@ -39,13 +24,25 @@ std::optional<std::int64_t> milestone(const DrillRecord& record, std::string_vie
   return std::nullopt;
 }
 
-std::vector<std::int64_t> measured(const std::vector<DrillRecord>& records, const Delay& delay) {
+// A record without delays is older than they are; milestones tell one of them.
+void add_promotion(const DrillRecord& record, std::vector<std::int64_t>& values) {
+  const auto from = milestone(record, "promotion_started");
+  const auto to = milestone(record, "promotion_finished");
+  // Out of order: they belong to two different attempts.
+  if (from && to && *to >= *from) values.push_back(*to - *from);
+}
+
+std::vector<std::int64_t> measured(const std::vector<DrillRecord>& records,
+                                   const LineDelay& delay) {
   std::vector<std::int64_t> values;
   for (const DrillRecord& record : records) {
-    const auto from = milestone(record, delay.from);
-    const auto to = milestone(record, delay.to);
-    // Out of order: they belong to two different attempts.
-    if (record.valid() && from && to && *to >= *from) values.push_back(*to - *from);
+    if (!record.valid()) continue;
+    const auto found = record.delays.find(std::string(delay.name));
+    if (found != record.delays.end()) {
+      for (const sim::Duration value : found->second) values.push_back(value.count());
+    } else if (record.delays.empty() && delay.name == "postgresql.promotion") {
+      add_promotion(record, values);
+    }
   }
   return values;
 }
@@ -70,7 +67,7 @@ Json distribution(const FittedDelay& delay) {
                                 {"p100", 1.0}}) {
     json["quantiles"][name] = as_duration(*sample.quantile(p));
   }
-  json["source"] = "measured: " + delay.meaning + ", " + std::to_string(sample.size()) + " drills";
+  json["source"] = "measured: " + delay.meaning + ", " + std::to_string(sample.size()) + " times";
   return json;
 }
 
@@ -82,22 +79,20 @@ sim::Distribution fitted(const FittedDelay& delay) {
 
 void apply(const Calibration& calibration, SystemSpec& system) {
   for (const FittedDelay& delay : calibration.delays) {
-    if (delay.key == "promotion") system.postgres_timings.promotion = fitted(delay);
-    if (delay.key == "promote_command") system.patroni_timings.promote_command = fitted(delay);
+    timing_of(system, delay.name) = fitted(delay);
   }
 }
 
 void fit(const std::vector<DrillRecord>& records, Calibration& calibration) {
   calibration.drills = records.size();
-  for (const Delay& delay : delays) {
+  for (const LineDelay& delay : line_delays()) {
     std::vector<std::int64_t> values = measured(records, delay);
-    const std::string name = std::string(delay.section) + "." + std::string(delay.key);
+    const std::string name(delay.name);
     if (values.size() < enough) {
-      calibration.too_few.push_back(name + ": " + std::to_string(values.size()) + " drills");
+      calibration.too_few.push_back(name + ": " + std::to_string(values.size()) + " times");
       continue;
     }
-    calibration.delays.push_back({std::string(delay.section), std::string(delay.key),
-                                  std::string(delay.meaning), std::move(values)});
+    calibration.delays.push_back({name, std::string(delay.meaning), std::move(values)});
   }
 }
 
@@ -137,7 +132,8 @@ std::string calibration_json(const Calibration& calibration,
   }
   json["timings"] = Json::object();
   for (const FittedDelay& delay : calibration.delays) {
-    json["timings"][delay.section][delay.key] = distribution(delay);
+    const std::size_t dot = delay.name.find('.');
+    json["timings"][delay.name.substr(0, dot)][delay.name.substr(dot + 1)] = distribution(delay);
   }
   return json.dump(2) + "\n";
 }
@@ -155,8 +151,7 @@ std::string calibration_text(const Calibration& calibration, const TextStyle& st
   for (const FittedDelay& delay : calibration.delays) {
     const Sample sample(delay.values);
     const auto interval = sample.quantile_interval(0.5);
-    table.add({delay.section + "." + delay.key, std::to_string(sample.size()),
-               milliseconds_text(*sample.quantile(0.5)),
+    table.add({delay.name, std::to_string(sample.size()), milliseconds_text(*sample.quantile(0.5)),
                interval
                    ? milliseconds_text(interval->low) + " – " + milliseconds_text(interval->high)
                    : "",

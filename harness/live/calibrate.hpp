@@ -10,10 +10,9 @@
 
 namespace predrill::harness::live {
 
-/// A delay between two milestones of a drill, and the timing of the models that it is.
+/// A delay between two lines of a log, and the timing of the models that it is.
 struct FittedDelay {
-  std::string section;  // "postgresql"
-  std::string key;      // "promotion": timings.postgresql.promotion
+  std::string name;  // "postgresql.promotion": timings.postgresql.promotion
   std::string meaning;
   std::vector<std::int64_t> values;  // nanoseconds, in the order of the drills
 };
@@ -27,7 +26,7 @@ struct Calibration {
 };
 
 /// Drills in turn to the fit and to the validation, cell by cell, so that both halves have the same
-/// mixture. `folder`: where the fit may lie for the time of its validation.
+/// mixture.
 Calibration calibrate(const std::vector<DrillRecord>& records, const CompareOptions& options);
 
 /// predrill.calibration/1: what `"files": {"calibration": …}` of a system.json refers to.

@@ -135,6 +135,7 @@ class Observation {
     const std::optional<Duration> last = logs_.last_cycle(leader, at);
     return last ? std::optional(at - *last) : std::nullopt;
   }
+  Delays delays() const { return logs_.delays(); }
   const std::vector<PoolReading>& pool() const { return pool_; }
 
  private:
@@ -293,6 +294,7 @@ class Drill {
     // Logs are written a moment after what they tell.
     std::this_thread::sleep_for(200ms);
     measure(observation);
+    doubt_the_observer();
   }
 
   void watch(Observation& observation, LabFault& fault, const FaultSpec& spec) {
@@ -321,6 +323,14 @@ class Drill {
     if (stopped()) outcome_.record.problem = "interrupted";
   }
 
+  // A machine that stands still breaks connections of its own, and sees no others break.
+  void doubt_the_observer() {
+    constexpr Duration longest = 500ms;
+    const Duration pause = longest_pause(outcome_.journal, fault_at_);
+    if (pause < longest || !outcome_.record.problem.empty()) return;
+    outcome_.record.problem = "this machine stood still for " + sim::to_text(pause);
+  }
+
   void measure(const Observation& observation) {
     RunMeasures& run = outcome_.record.measures;
     run.fault = fault_at_;
@@ -339,6 +349,7 @@ class Drill {
       if (silent && event.host == before_.leader) continue;
       if (event.at >= fault_at_) events.push_back({event.at, event.kind, event.host});
     }
+    outcome_.record.delays = observation.delays();
     run.milestones = named_milestones(events, fault_at_, before_.leader);
     run.key_released = std::any_of(run.milestones.begin(), run.milestones.end(),
                                    [](const NamedTime& m) { return m.name == "key_released"; });

@@ -190,4 +190,15 @@ std::int64_t Probers::last_failure() const {
   return failure_;
 }
 
+sim::Duration longest_pause(const models::Journal& journal, sim::Duration from) {
+  std::vector<std::int64_t> sent;
+  for (const models::Attempt& attempt : journal.attempts) {
+    if (attempt.sent >= from.count()) sent.push_back(attempt.sent);
+  }
+  std::sort(sent.begin(), sent.end());
+  std::int64_t longest = 0;
+  for (std::size_t i = 1; i < sent.size(); ++i) longest = std::max(longest, sent[i] - sent[i - 1]);
+  return sim::Duration(longest);
+}
+
 }  // namespace predrill::harness::live

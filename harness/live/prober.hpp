@@ -35,6 +35,10 @@ struct LiveProbe {
   std::uint64_t run = 0;                            // of its rows in the table
 };
 
+/// How long the probers of all paths together sent nothing, at most, from this moment on: they are
+/// independent of one another, so in that time the machine that observes stood still.
+sim::Duration longest_pause(const models::Journal& journal, sim::Duration from);
+
 /// The table that writes go to.
 extern const char* const probe_table;
 

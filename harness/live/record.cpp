@@ -109,6 +109,11 @@ DrillRecord read_record(const Json& json) {
   record.path = json.at("path");
   record.measures = read_measures(json.at("measured"));
   if (json.contains("phase_s")) record.phase = duration(json.at("phase_s"));
+  if (json.contains("delays_s")) {
+    for (const auto& [name, values] : json.at("delays_s").items()) {
+      for (const Json& value : values) record.delays[name].push_back(duration(value));
+    }
+  }
   record.proof = json.at("proof");
   record.problem = json.at("problem");
   record.acknowledged = json.at("acknowledged");
@@ -143,6 +148,9 @@ std::string to_line(const DrillRecord& record) {
   json["proof"] = record.proof;
   json["problem"] = record.problem;
   json["measured"] = measures_json(record.measures);
+  for (const auto& [name, values] : record.delays) {
+    for (const Duration value : values) json["delays_s"][name].push_back(seconds(value));
+  }
   json["acknowledged"] = record.acknowledged;
   json["unknown_present"] = record.unknown_present;
   json["predicted_runs"] = record.predicted_runs;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/live/delays.hpp"
 #include "harness/measure/measures.hpp"
 
 namespace predrill::harness::live {
@@ -29,6 +30,7 @@ struct DrillRecord {
   /// Known before the fault: how long ago the primary's Patroni had ended a cycle.
   std::optional<sim::Duration> phase;
   RunMeasures measures;
+  Delays delays;                      // of all members, in the drill; older records have none
   std::string proof;                  // empty: nothing shows that the fault happened
   std::string problem;                // why the drill says nothing; empty: it does
   std::uint64_t acknowledged = 0;     // writes, in the whole drill

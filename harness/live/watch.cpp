@@ -209,6 +209,16 @@ std::vector<LiveEvent> LogWatch::events() const {
   return all;
 }
 
+Delays LogWatch::delays() const {
+  Delays all;
+  for (const LabHost* host : plan_.of(HostKind::member)) {
+    std::ifstream file(plan_.log(*host));
+    file.seekg(static_cast<std::streamoff>(begin_.at(host->name)));
+    add_delays(file, all);
+  }
+  return all;
+}
+
 std::optional<sim::Duration> LogWatch::last_cycle(const std::string& host, sim::Duration at) const {
   constexpr std::streamoff enough = 64 * 1024;  // many cycles
   const LabHost* member = plan_.find(host);

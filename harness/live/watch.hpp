@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "harness/live/delays.hpp"
 #include "harness/live/lab_plan.hpp"
 #include "harness/live/prober.hpp"
 #include "harness/measure/measures.hpp"
@@ -55,6 +56,8 @@ class LogWatch {
   LogWatch(const LabPlan& plan, const TimeBase& base);
   /// Everything that is an event, in the order of time.
   std::vector<LiveEvent> events() const;
+  /// What the members' logs hold of the delays that calibrate() fits.
+  Delays delays() const;
   /// When the member's Patroni, the leader, last ended a cycle before `at`, also before the
   /// construction of this; nullopt: its log does not say.
   std::optional<sim::Duration> last_cycle(const std::string& host, sim::Duration at) const;

@@ -55,12 +55,15 @@ constexpr std::array<Timing<PostgresTimings>, 14> postgres_timings = {{
     {"copy_bytes_per_second", &PostgresTimings::copy_bytes_per_second, Quantity::bytes},
 }};
 
-constexpr std::array<Timing<PatroniTimings>, 12> patroni_timings = {{
+constexpr std::array<Timing<PatroniTimings>, 15> patroni_timings = {{
     {"start", &PatroniTimings::start},
     {"rest_answer", &PatroniTimings::rest_answer},
     {"cycle", &PatroniTimings::cycle},
     {"promote_command", &PatroniTimings::promote_command},
     {"start_command", &PatroniTimings::start_command},
+    {"pid_file", &PatroniTimings::pid_file},
+    {"after_start", &PatroniTimings::after_start},
+    {"single_user_mode", &PatroniTimings::single_user_mode},
     {"rewind_check", &PatroniTimings::rewind_check},
     {"command", &PatroniTimings::command},
     {"rest_shutdown", &PatroniTimings::rest_shutdown},

@@ -157,6 +157,8 @@ class Cluster : sim::TraceSink, PatroniObserver {
   void run_to_phase() {
     sim::Stream stream = sim.stream("test", "phase");
     run(stream.uniform(0s, options.patroni.loop_wait));
+    // Not within a cycle, whose renewal may or may not be on its way.
+    if (age() > options.patroni.loop_wait - 200ms) run(500ms);
   }
 
   sim::HostSet hosts_of(const std::vector<MemberId>& ids) {
@@ -329,6 +331,14 @@ class Cluster : sim::TraceSink, PatroniObserver {
         seen.writable = writable;
       }
     }
+    if (etcd != nullptr) {
+      const EtcdValue sync = etcd->store().get(scope, {EtcdKey::sync, nobody}).value;
+      if (sync.holder != sync_leader_ || sync.members != sync_standbys_) {
+        checker.on_sync_key(at, sync.holder, sync.members);
+        sync_leader_ = sync.holder;
+        sync_standbys_ = sync.members;
+      }
+    }
     if (record.kind == &key_created)
       checker.on_key(at, member_named(record.values[0]), Key::created);
     if (record.kind == &key_overwritten) {
@@ -351,6 +361,8 @@ class Cluster : sim::TraceSink, PatroniObserver {
   }
 
   std::array<Seen, members_max> seen_{};
+  MemberId sync_leader_ = nobody;  // of /sync
+  MemberSet sync_standbys_ = 0;
   std::size_t promotions_ = 0;
   Lsn received_at_promotion_;
 };

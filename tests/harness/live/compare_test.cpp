@@ -2,7 +2,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "harness/live/calibrate.hpp"
 
@@ -103,19 +107,41 @@ TEST_CASE("compare: drills that cannot show their fault say nothing", "[compare]
 TEST_CASE("calibrate: a delay is fitted to one half and leaves the other alone", "[compare]") {
   std::vector<DrillRecord> records;
   for (int i = 0; i < 20; ++i) records.push_back(drill(Duration(29s) + i * Duration(400ms)));
+  for (DrillRecord& record : records) record.delays["patroni.start_command"] = {500ms};
+  records[3].delays.clear();  // an older one: its milestones tell the promotion
+  records[4].delays.clear();
   const Calibration calibration = calibrate(records, quick());
   CHECK(calibration.drills == 10);
-  REQUIRE(calibration.delays.size() == 2);
-  CHECK(calibration.delays[0].key == "promotion");
-  CHECK(calibration.delays[0].values.size() == 10);
-  CHECK(calibration.delays[0].values[0] == 290'000'000);
+  REQUIRE(calibration.delays.size() == 1);
+  CHECK(calibration.delays[0].name == "patroni.start_command");
+  CHECK(calibration.delays[0].values == std::vector<std::int64_t>(9, 500'000'000));
+  CHECK(calibration.too_few.size() == line_delays().size() - 1);
+  CHECK(calibration.too_few[0] == "postgresql.promotion: 1 times");
   REQUIRE(calibration.after.size() == 1);
   CHECK(calibration.after[0].drills == 10);
   const std::string json = calibration_json(calibration, records, {"drills.jsonl"});
   CHECK(json.find("\"format\": \"predrill.calibration/1\"") != std::string::npos);
+  CHECK(json.find("\"start_command\"") != std::string::npos);
   // Too few drills fit nothing.
   records.resize(8);
-  const Calibration few = calibrate(records, quick());
-  CHECK(few.delays.empty());
-  CHECK(few.too_few.size() == 2);
+  CHECK(calibrate(records, quick()).delays.empty());
+}
+
+TEST_CASE("calibrate: each delay is a timing of the models and lasts in the record", "[compare]") {
+  SystemSpec system;
+  std::vector<const predrill::sim::Distribution*> all;
+  for (const LineDelay& delay : line_delays()) all.push_back(&timing_of(system, delay.name));
+  std::sort(all.begin(), all.end());
+  CHECK(std::unique(all.begin(), all.end()) == all.end());
+
+  DrillRecord record = drill(30s);
+  record.delays["postgresql.start"] = {21ms, 8ms};
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("predrill-record-" + std::to_string(::getpid()));
+  std::ofstream(file) << to_line(record);
+  std::vector<std::string> problems;
+  const std::vector<DrillRecord> back = read_records({file.string()}, problems);
+  std::filesystem::remove(file);
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].delays == record.delays);
 }

@@ -37,7 +37,7 @@ std::vector<std::string> found_cells() {
   }
   std::sort(files.begin(), files.end());
   CompareOptions options;
-  options.runs = 100;  // for each situation; a cell has three to six
+  options.runs = 100;  // for each drill, at its phase
   std::vector<std::string> found;
   for (const std::filesystem::path& file : files) {
     std::vector<std::string> problems;

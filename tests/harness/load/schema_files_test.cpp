@@ -66,6 +66,8 @@ TEST_CASE("schema: every file that ships is valid", "[load]") {
     // What the AWS CLI prints, beside the system that refers to it.
     if (path.filename().string().starts_with("target-group")) continue;
     INFO(path);
+    // Delays that were fitted to drills: read and checked with the system that refers to them.
+    if (content(path).find("predrill.calibration/1") != std::string::npos) continue;
     if (is_runbook_file(path) || is_calibration_file(path)) {
       CHECK(problems(content(path), is_runbook_file(path) ? "runbook" : "calibration") == "");
       continue;

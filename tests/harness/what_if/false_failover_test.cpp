@@ -166,8 +166,9 @@ TEST_CASE("optimise: the usual recommendations under growing network stalls", "[
     CHECK(values(0)[1] > values(1)[1]);  // false failovers: the long one does
     CHECK(values(1)[1] > values(2)[1]);
     REQUIRE(best.pareto.size() >= 3);
-    CHECK(best.pareto.front() == 0);  // by RTO: 20/5/5,
-    CHECK(best.pareto.back() == 2);   // and at the other end 60/10/20
+    // By RTO: a ttl of 20 s (20/5/5 or 20/2/7, whose p99 hardly differ), …
+    CHECK((best.pareto.front() == 0 || best.pareto.front() == 3));
+    CHECK(best.pareto.back() == 2);  // … and at the other end 60/10/20
     CHECK(best.smallest_change == std::size_t{0});
     CHECK(optimum_text(*plan, result, *goals, best, {}).find("ttl 20, loop_wait 5") !=
           std::string::npos);
