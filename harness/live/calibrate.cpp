@@ -24,45 +24,37 @@ std::optional<std::int64_t> milestone(const DrillRecord& record, std::string_vie
   return std::nullopt;
 }
 
-// A record without delays is older than they are; milestones tell one of them.
-void add_promotion(const DrillRecord& record, std::vector<std::int64_t>& values) {
-  const auto from = milestone(record, "promotion_started");
-  const auto to = milestone(record, "promotion_finished");
-  // Out of order: they belong to two different attempts.
-  if (from && to && *to >= *from) values.push_back(*to - *from);
+using Values = std::vector<std::int64_t>;
+
+// Out of order: they belong to two different attempts.
+void add_between(const DrillRecord& record, std::string_view from, std::string_view to,
+                 Values& values) {
+  const auto begin = milestone(record, from);
+  const auto end = milestone(record, to);
+  if (begin && end && *end >= *begin) values.push_back(*end - *begin);
+}
+
+Values from_logs(const std::vector<DrillRecord>& records, std::string_view name) {
+  Values values;
+  for (const DrillRecord& record : records) {
+    if (!record.valid()) continue;
+    if (const auto found = record.delays.find(std::string(name)); found != record.delays.end()) {
+      for (const sim::Duration value : found->second) values.push_back(value.count());
+    } else if (record.delays.empty() && name == "postgresql.promotion") {
+      // An older record; its milestones tell this delay alone.
+      add_between(record, "promotion_started", "promotion_finished", values);
+    }
+  }
+  return values;
 }
 
 // From the key to the promote request: nothing else lies between where no /sync and no request for
-// a switchover have to be written first.
-constexpr LineDelay promote_command = {
-    "patroni.promote_command",
-    {},
-    {},
-    {},
-    "the key's creation until the promote request, asynchronous"};
-
-void add_promote_command(const DrillRecord& record, std::vector<std::int64_t>& values) {
-  if (!record.sync.empty() || record.fault == "switchover") return;
-  const auto from = milestone(record, "key_acquired");
-  const auto to = milestone(record, "promotion_started");
-  if (from && to && *to >= *from) values.push_back(*to - *from);
-}
-
-std::vector<std::int64_t> measured(const std::vector<DrillRecord>& records,
-                                   const LineDelay& delay) {
-  std::vector<std::int64_t> values;
+// a switchover have to be written first. No two lines of a log tell it.
+Values promote_commands(const std::vector<DrillRecord>& records) {
+  Values values;
   for (const DrillRecord& record : records) {
-    if (!record.valid()) continue;
-    if (delay.name == promote_command.name) {
-      add_promote_command(record, values);
-      continue;
-    }
-    const auto found = record.delays.find(std::string(delay.name));
-    if (found != record.delays.end()) {
-      for (const sim::Duration value : found->second) values.push_back(value.count());
-    } else if (record.delays.empty() && delay.name == "postgresql.promotion") {
-      add_promotion(record, values);
-    }
+    if (!record.valid() || !record.sync.empty() || record.fault == "switchover") continue;
+    add_between(record, "key_acquired", "promotion_started", values);
   }
   return values;
 }
@@ -105,16 +97,17 @@ void apply(const Calibration& calibration, SystemSpec& system) {
 
 void fit(const std::vector<DrillRecord>& records, Calibration& calibration) {
   calibration.drills = records.size();
-  std::vector<LineDelay> delays = {promote_command};
-  delays.insert(delays.end(), line_delays().begin(), line_delays().end());
-  for (const LineDelay& delay : delays) {
-    std::vector<std::int64_t> values = measured(records, delay);
-    const std::string name(delay.name);
+  const auto add = [&calibration](std::string name, std::string_view meaning, Values values) {
     if (values.size() < enough) {
       calibration.too_few.push_back(name + ": " + std::to_string(values.size()) + " times");
-      continue;
+    } else {
+      calibration.delays.push_back({std::move(name), std::string(meaning), std::move(values)});
     }
-    calibration.delays.push_back({name, std::string(delay.meaning), std::move(values)});
+  };
+  add("patroni.promote_command", "the key's creation until the promote request, asynchronous",
+      promote_commands(records));
+  for (const LineDelay& delay : line_delays()) {
+    add(std::string(delay.name), delay.meaning, from_logs(records, delay.name));
   }
 }
 

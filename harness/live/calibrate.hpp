@@ -10,7 +10,7 @@
 
 namespace predrill::harness::live {
 
-/// A delay between two lines of a log, and the timing of the models that it is.
+/// A delay that drills show, and the timing of the models that it is.
 struct FittedDelay {
   std::string name;  // "postgresql.promotion": timings.postgresql.promotion
   std::string meaning;

@@ -166,7 +166,7 @@ TEST_CASE("optimise: the usual recommendations under growing network stalls", "[
     CHECK(values(0)[1] > values(1)[1]);  // false failovers: the long one does
     CHECK(values(1)[1] > values(2)[1]);
     REQUIRE(best.pareto.size() >= 3);
-    // By RTO: a ttl of 20 s (20/5/5 or 20/2/7, whose p99 hardly differ), …
+    // By RTO: a ttl of 20 s (20/5/5 or 20/2/7: 100 runs do not tell their p99 apart), …
     CHECK((best.pareto.front() == 0 || best.pareto.front() == 3));
     CHECK(best.pareto.back() == 2);  // … and at the other end 60/10/20
     CHECK(best.smallest_change == std::size_t{0});
