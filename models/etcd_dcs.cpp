@@ -62,10 +62,8 @@ sim::Task<DcsAnswer> EtcdDcs::get_cluster(ClusterView& view) {
 
 sim::Task<DcsAnswer> EtcdDcs::attempt_to_acquire_leader() {
   Retry retry = client_.new_retry();
-  if (lease_ == 0) {
-    const bool leased = co_await refresh_lease(false, &retry);
-    if (!leased) co_return DcsAnswer::error;
-  }
+  const bool leased = co_await refresh_lease(false, &retry);
+  if (!leased) co_return DcsAnswer::error;
   EtcdRequest create = request(EtcdOp::create, EtcdKey::leader);
   create.lease = lease_;
   Answer answer = co_await send(create, &retry);
@@ -73,8 +71,8 @@ sim::Task<DcsAnswer> EtcdDcs::attempt_to_acquire_leader() {
     lease_ = 0;
     sim::Simulation& sim = patroni_.simulation();
     sim.trace().emit(sim.now(), patroni_.host().entity(), lease_lost);
-    const bool leased = co_await refresh_lease(false, &retry);
-    if (!leased) co_return DcsAnswer::error;
+    const bool leased_anew = co_await refresh_lease(false, &retry);
+    if (!leased_anew) co_return DcsAnswer::error;
     create.lease = lease_;
     answer = co_await send(create, &retry);
   }

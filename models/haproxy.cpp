@@ -73,7 +73,8 @@ Haproxy::Haproxy(sim::Host& host, HaproxyConfig config, const std::vector<Haprox
     : config_(std::move(config)),
       servers_(servers),
       entity_(host.simulation().trace().entity(config_.name)),
-      group_(host, "haproxy") {
+      group_(host, "haproxy"),
+      phases_(host.stream("haproxy checks")) {
   validate(config_);
   const sim::Duration client = config_.timeout_client;
   const sim::Duration server = config_.timeout_server;
@@ -103,7 +104,7 @@ Haproxy::~Haproxy() {
   all_sessions_.clear();  // before the semaphores whose permits they hold
 }
 
-void Haproxy::start() {
+void Haproxy::start(Started when) {
   if (group_.running() || !group_.host().up()) return;
   free_sessions_.clear();
   for (const auto& section : sections_) section->sessions = {};
@@ -116,15 +117,18 @@ void Haproxy::start() {
   std::int64_t position = 0;
   for (const auto& section : sections_) {
     const HaproxySection& line = section->config;
-    section->turn = 0;
     section->listener.open();
     group_.spawn(accept_sessions(*section));
+    std::int64_t turn = 0;
     for (Backend& backend : section->backends) {
+      backend.turn = turn++;
       backend.health = {line.rise, line.fall, line.rise};
       backend.sessions = 0;
       backend.slots.reset();
       if (line.maxconn > 0) backend.slots = std::make_unique<sim::Semaphore>(line.maxconn);
-      const sim::Duration offset = line.inter * position++ / checks;
+      const sim::Duration spread = line.inter * position++ / checks;
+      const sim::Duration offset =
+          when == Started::now ? spread : phases_.uniform(sim::Duration{}, line.inter);
       if (backend.line->check != nullptr) group_.spawn(check_loop(*section, backend, offset));
     }
   }
@@ -187,10 +191,12 @@ sim::Duration Haproxy::next_check(const Section& section, const Backend& backend
 
 void Haproxy::note_check(Section& section, Backend& backend, bool passed) {
   const bool was_up = backend.health.up();
+  const Backend* const others_next = next_in_turn(section);
   backend.health.note(passed);
   if (backend.health.up() == was_up) return;
   sim::Trace& trace = group_.simulation().trace();
   if (backend.health.up()) {
+    backend.turn = others_next == nullptr ? 0 : others_next->turn + 1;
     trace.emit(group_.now(), entity_, haproxy::server_up, section.label, backend.label);
     return;
   }
@@ -207,7 +213,7 @@ void Haproxy::note_check(Section& section, Backend& backend, bool passed) {
     }
   }
   trace.emit(group_.now(), entity_, haproxy::server_down, section.label, backend.label, open, shut);
-  if (choose(section) == nullptr) {
+  if (next_in_turn(section) == nullptr) {
     trace.emit(group_.now(), entity_, haproxy::no_server, section.label);
   }
 }
@@ -236,16 +242,23 @@ sim::Task<> Haproxy::accept_sessions(Section& section) {
   }
 }
 
-/// The next server in turn that is up; `avoid` only if there is no other.
-Haproxy::Backend* Haproxy::choose(Section& section, Backend* avoid) {
-  const std::size_t n = section.backends.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    Backend& backend = section.backends[(section.turn + i) % n];
+/// The server that is up and has waited longest for its turn; `avoid` only if there is no other.
+Haproxy::Backend* Haproxy::next_in_turn(Section& section, const Backend* avoid) {
+  Backend* next = nullptr;
+  for (Backend& backend : section.backends) {
     if (!backend.health.up() || &backend == avoid) continue;
-    section.turn = (section.turn + i + 1) % n;
-    return &backend;
+    if (next == nullptr || backend.turn < next->turn) next = &backend;
   }
-  return avoid != nullptr && avoid->health.up() ? avoid : nullptr;
+  if (next == nullptr && avoid != nullptr) return next_in_turn(section);
+  return next;
+}
+
+// lb_fwrr.c: who is taken moves back behind the others; who has come up lets one of them go first.
+Haproxy::Backend* Haproxy::choose(Section& section, const Backend* avoid) {
+  Backend* const chosen = next_in_turn(section, avoid);
+  if (chosen == nullptr) return nullptr;
+  for (const Backend& backend : section.backends) chosen->turn += backend.health.up() ? 1 : 0;
+  return chosen;
 }
 
 sim::Task<> Haproxy::serve(Session& session) {

@@ -29,7 +29,7 @@ std::string_view to_text(Invariant invariant) {
 }
 
 std::string_view to_text(Mechanism mechanism) {
-  static constexpr std::array<std::string_view, 19> texts = {
+  static constexpr std::array<std::string_view, 20> texts = {
       "unexplained",
       "Patroni is dead while PostgreSQL lives",
       "the process was stopped and went on",
@@ -48,6 +48,7 @@ std::string_view to_text(Mechanism mechanism) {
       "others were ahead, round after round",
       "the wall clock jumped back and Patroni slept through it",
       "the DCS was not available",
+      "its demotion waited for the lock of the main loop",
       "the member was rewound"};
   return texts[static_cast<std::size_t>(mechanism)];
 }
@@ -123,6 +124,9 @@ void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
         if (excuse == Mechanism::none && busy_with_sync(at, holder)) {
           excuse = Mechanism::dcs_unavailable;
         }
+        if (excuse == Mechanism::none && members_[holder].demoting) {
+          excuse = Mechanism::demotion_waits;
+        }
         report(Invariant::stops_before_expiry, at, holder, excuse);
       }
       holder_ = nobody;
@@ -187,6 +191,7 @@ void InvariantChecker::on_timeline(Time at, MemberId member, Timeline parent, Ti
 void InvariantChecker::on_writable(Time at, MemberId member, bool writable) {
   MemberState& state = members_[member];
   state.writable = writable;
+  state.demoting = false;
   if (writable) {
     state.former_primary = true;
     leaderless_until(at, member);

@@ -59,6 +59,7 @@ enum class Mechanism : std::uint8_t {
   vetoed,               // others were ahead, round after round
   clock_jumped,         // the wall clock jumped back: Patroni sleeps longer by as much
   dcs_unavailable,
+  demotion_waits,  // its demotion waited for the thread that had to carry it out
   rewound,
 };
 std::string_view to_text(Mechanism mechanism);
@@ -97,6 +98,9 @@ class InvariantChecker {
   void on_sync_key(sim::Time at, MemberId leader, MemberSet standbys);
   void on_names(sim::Time at, MemberId member, MemberSet names, bool by_start_of_patroni = false);
   void on_failsafe(sim::Time at, MemberId member, bool active);
+  /// A leader that has lost the DCS says that it demotes itself, in a thread of its own that has to
+  /// wait for the lock of the main loop: a cycle that comes late may take it first.
+  void on_demotion(MemberId member) { members_[member].demoting = true; }
   /// A race round ended because another member was ahead or still alive.
   void on_veto() { vetoed_ = true; }
   void on_dcs(bool available) { dcs_lost_ = dcs_lost_ || !available; }
@@ -128,6 +132,7 @@ class InvariantChecker {
     bool writable = false;
     bool former_primary = false;
     bool failsafe = false;
+    bool demoting = false;  // and still writes
     bool rewound = false;
     sim::Time oversleeps_until{};  // after a jump of the clock
     MemberSet names = 0;

@@ -1,5 +1,6 @@
 #include "models/prober.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace predrill::models {
@@ -18,7 +19,6 @@ Prober::~Prober() = default;
 
 void Prober::start() {
   if (group_.running()) return;
-  idle_.clear();
   lanes_.clear();
   group_.spawn(tick());
 }
@@ -28,13 +28,11 @@ sim::Task<> Prober::tick() {
   for (;;) {
     co_await sim::sleep_until(next);
     next += config_.interval;
-    const bool fresh = idle_.empty();
-    if (fresh) {
-      lanes_.push_back(std::make_unique<Lane>());
-      idle_.push_back(lanes_.back().get());
-    }
-    Lane& lane = *idle_.back();
-    idle_.pop_back();
+    const auto idle =
+        std::find_if(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane->busy; });
+    const bool fresh = idle == lanes_.end();
+    if (fresh) lanes_.push_back(std::make_unique<Lane>());
+    Lane& lane = fresh ? *lanes_.back() : **idle;
     lane.busy = true;
     lane.sent = group_.now();
     lane.tag = write_tag(path_, ++sequence_);
@@ -64,7 +62,6 @@ sim::Task<> Prober::run(Lane& lane) {
     record(lane, result);
     if (!result.ok() || !config_.keep_connection) lane.socket.close();
     lane.busy = false;
-    idle_.push_back(&lane);
   }
 }
 

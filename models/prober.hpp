@@ -2,8 +2,9 @@
 // waiting for another. What it writes down is what a live prober writes down (models/journal.hpp).
 //
 // Real thing and version: this project's own prober for live drills; psql in a loop, done right.
-// Modelled: an attempt is due every `interval` whatever became of the earlier ones; connections
-//   are kept while they work and opened anew after any failure.
+// Modelled: an attempt is due every `interval` whatever became of the earlier ones: it takes the
+//   first idle lane, or a new one; connections are kept while they work and opened anew after any
+//   failure.
 // Simplified (diverges from the real thing): nothing known.
 // Ignored: the prober's own processing time.
 #pragma once
@@ -77,7 +78,6 @@ class Prober {
   std::uint16_t path_;
   std::uint64_t sequence_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<Lane*> idle_;
   sim::Group group_;
   Libpq libpq_;
 };

@@ -115,6 +115,9 @@ void InvariantWatch::poll_member(MemberId id, const sim::Record& record) {
   if (record.kind == &models::patroni_kinds::sync_reset && record.entity == patroni_[id]) {
     seen.reset = true;
   }
+  if (record.kind == &models::patroni_kinds::demoting_dcs && record.entity == patroni_[id]) {
+    checker_.on_demotion(id);
+  }
   poll_sync(id, server.synchronous_standby_names().members);
   // Who stops writing because the host is gone was not left alone by its Patroni: writes first.
   if (const bool writable = server.accepts_writes(); writable != seen.writable) {

@@ -329,7 +329,7 @@ bool World::settle() {
     primary.add(members_[initial_primary()]->address);
     service_->start(primary);
   }
-  for (auto& haproxy : haproxies_) haproxy->start();
+  for (auto& haproxy : haproxies_) haproxy->start(models::Haproxy::Started::long_ago);
   for (auto& pooler : poolers_) pooler->start();
   for (int i = 0; i < 30 && !settled(); ++i) sim_.run_for(10s);
   for (auto& member : members_) member->postgres.assume_steady_state();

@@ -132,7 +132,7 @@ class Observation {
   }
   /// How far the loop of the leader's Patroni is.
   std::optional<Duration> phase(const std::string& leader, Duration at) const {
-    const std::optional<Duration> last = logs_.last_cycle(leader, at);
+    const std::optional<Duration> last = logs_.last_renewal(leader, at);
     return last ? std::optional(at - *last) : std::nullopt;
   }
   Delays delays() const { return logs_.delays(); }

@@ -353,9 +353,12 @@ bool Lab::cable_in(const LabHost& host) const {
   return shown.ok() && shown.output.find(",UP") != std::string::npos;
 }
 
-Problem Lab::cut(const LabHost& from, const LabHost& to, bool off) {
-  return must_run({"ip", "-n", from.network, "-batch", "-"},
-                  neighbour(to, off ? nobody_mac : to.mac.c_str()));
+Problem Lab::cut(const LabHost& from, const std::vector<const LabHost*>& others, bool off) {
+  std::string batch;
+  for (const LabHost* to : others) {
+    if (to != &from) batch += neighbour(*to, off ? nobody_mac : to->mac.c_str());
+  }
+  return must_run({"ip", "-n", from.network, "-batch", "-"}, batch);
 }
 
 bool Lab::is_cut(const LabHost& from, const LabHost& to) const {

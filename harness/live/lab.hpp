@@ -67,8 +67,8 @@ class Lab {
   // Disturbances. The proof of each is in what the kernel says afterwards.
   Problem cable(const LabHost& host, bool in);
   bool cable_in(const LabHost& host) const;
-  /// From now on packets from one host to another go to nobody; or find their way again.
-  Problem cut(const LabHost& from, const LabHost& to, bool off);
+  /// From now on packets from one host to the others go to nobody; or find their way again.
+  Problem cut(const LabHost& from, const std::vector<const LabHost*>& others, bool off);
   bool is_cut(const LabHost& from, const LabHost& to) const;
   Problem start(const LabHost& host);
   bool running(const LabHost& host) const;

@@ -219,20 +219,27 @@ Delays LogWatch::delays() const {
   return all;
 }
 
-std::optional<sim::Duration> LogWatch::last_cycle(const std::string& host, sim::Duration at) const {
+std::optional<sim::Duration> LogWatch::last_renewal(const std::string& host,
+                                                    sim::Duration at) const {
   constexpr std::streamoff enough = 64 * 1024;  // many cycles
   const LabHost* member = plan_.find(host);
   if (member == nullptr) return std::nullopt;
   std::ifstream file(plan_.log(*member));
   file.seekg(0, std::ios::end);
   file.seekg(std::max<std::streamoff>(0, static_cast<std::streamoff>(file.tellg()) - enough));
-  std::optional<sim::Duration> last;
+  std::optional<sim::Duration> last, in_this_cycle;
   std::string line;
+  const auto says = [&line](const std::string& what) { return line.find(what) != line.npos; };
   while (std::getline(file, line)) {
-    if (line.find("INFO: no action. I am (" + host + "), the leader") == std::string::npos)
-      continue;
-    const auto ended = time_of_line(line);
-    if (ended && base_.of(*ended) <= at) last = base_.of(*ended);
+    const bool ends = says("INFO: no action. I am (" + host + "), the leader");
+    // A cycle that changes /sync renews the key first and sleeps for two seconds afterwards.
+    const bool goes_on = says("INFO: Assigning synchronous standby status") ||
+                         says("INFO: Updating synchronous privilege");
+    if (!ends && !goes_on) continue;
+    const auto when = time_of_line(line);
+    if (!when || base_.of(*when) > at) continue;
+    if (!in_this_cycle) last = base_.of(*when);
+    in_this_cycle = ends ? std::nullopt : last;
   }
   return last;
 }

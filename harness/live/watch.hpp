@@ -58,9 +58,9 @@ class LogWatch {
   std::vector<LiveEvent> events() const;
   /// What the members' logs hold of the delays that calibrate() fits.
   Delays delays() const;
-  /// When the member's Patroni, the leader, last ended a cycle before `at`, also before the
-  /// construction of this; nullopt: its log does not say.
-  std::optional<sim::Duration> last_cycle(const std::string& host, sim::Duration at) const;
+  /// When the member's Patroni, the leader, last was done with the key in a cycle before `at`, also
+  /// before the construction of this: its first line after that. nullopt: its log does not say.
+  std::optional<sim::Duration> last_renewal(const std::string& host, sim::Duration at) const;
 
  private:
   LabPlan plan_;

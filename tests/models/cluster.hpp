@@ -308,6 +308,7 @@ class Cluster : sim::TraceSink, PatroniObserver {
       const bool own = sim.trace().entity_name(record.entity) == n.host.name();
       if (own && record.kind == &patroni_kinds::killed) checker.on_patroni(at, id, Life::dead);
       if (own && record.kind == &patroni_kinds::started) checker.on_patroni(at, id, Life::running);
+      if (own && record.kind == &patroni_kinds::demoting_dcs) checker.on_demotion(id);
       const bool veto = record.kind == &patroni_kinds::race_vetoed;
       if (veto) checker.on_veto();
       if (record.kind == &patroni_kinds::dcs_error) checker.on_dcs(false);

@@ -186,6 +186,22 @@ TEST_CASE("haproxy: a new primary is used rise - 1 checks after its first 200", 
   CHECK(up <= Duration(6s) + Duration(30ms));
 }
 
+TEST_CASE(
+    "haproxy: a server that comes up beside another takes every second connection, not the next",
+    "[haproxy]") {
+  World w;
+  w.until(30s);
+  w.rest[1].status = 200;
+  w.when(1, true);
+  std::vector<int> servers;
+  for (int i = 0; i < 4; ++i) {
+    SqlSession& s = w.session({query(1ms)});
+    w.sim.run_for(200ms);
+    servers.push_back(s.events()[1].server);
+  }
+  CHECK(servers == std::vector<int>{0, 1, 0, 1});
+}
+
 TEST_CASE("haproxy: sessions go to the server that is up, and are shut when it is marked down",
           "[haproxy]") {
   auto c = patroni_cfg();

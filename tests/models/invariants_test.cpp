@@ -228,6 +228,21 @@ TEST_CASE("invariants: I9, I10, the key and the right to write") {
   }
 }
 
+TEST_CASE("invariants: I9, the demotion waited for its thread") {
+  InvariantChecker c = led();
+  c.on_demotion(0);
+  SECTION("past the end of the lease") {
+    c.on_key(at(40s), 0, Key::expired);
+    CHECK(only_one(c, Invariant::stops_before_expiry, Mechanism::demotion_waits));
+  }
+  SECTION("it had been carried out, and the member led again") {
+    c.on_writable(at(20s), 0, false);
+    c.on_writable(at(25s), 0, true);
+    c.on_key(at(40s), 0, Key::expired);
+    CHECK(only_one(c, Invariant::stops_before_expiry));
+  }
+}
+
 TEST_CASE("invariants: I9, an update of /sync was under way when the DCS was lost") {
   InvariantChecker c = led(synchronous());
   c.on_sync_key(at(9s), 0, 0);

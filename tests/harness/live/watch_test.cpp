@@ -53,7 +53,7 @@ TEST_CASE("live: lines of logs are events of the models", "[live]") {
   CHECK(event_of_line(member, "no action. I am (lab-3), the leader with the lock") == "");
 }
 
-TEST_CASE("live: the leader's last cycle before a moment is read from its log", "[live]") {
+TEST_CASE("live: the leader's last renewal before a moment is read from its log", "[live]") {
   LabPlan plan;
   plan.folder =
       std::filesystem::temp_directory_path() / ("predrill-watch-" + std::to_string(::getpid()));
@@ -68,13 +68,21 @@ TEST_CASE("live: the leader's last cycle before a moment is read from its log", 
       << "2026-11-21 02:03:07,321 INFO: no action. I am (lab-1), the leader with the lock\n"
          "2026-11-21 02:03:08,500 INFO: no action. I am (lab-1), a secondary, and following\n"
          "2026-11-21 02:03:17,300 INFO: no action. I am (lab-1), the leader with the lock\n"
-         "2026-11-21 02:03:20,000 INFO: Lock owner: lab-1; I am lab-1\n";
+         "2026-11-21 02:03:20,000 INFO: Lock owner: lab-1; I am lab-1\n"
+         "2026-11-21 02:03:27,300 INFO: Assigning synchronous standby status to ['lab-2']\n"
+         "2026-11-21 02:03:29,400 INFO: Synchronous standby status assigned to ['lab-2']\n"
+         "2026-11-21 02:03:29,500 INFO: no action. I am (lab-1), the leader with the lock\n"
+         "2026-11-21 02:03:37,300 INFO: no action. I am (lab-1), the leader with the lock\n";
   TimeBase base;
   base.wall = *time_of_line("2026-11-21 02:03:10,300");
   const LogWatch logs(plan, base);
-  CHECK(logs.last_cycle("lab-1", 6s) == -2979ms);
-  CHECK(logs.last_cycle("lab-1", 8s) == 7s);
-  CHECK(logs.last_cycle("lab-1", -5s) == std::nullopt);
-  CHECK(logs.last_cycle("lab-2", 8s) == std::nullopt);
+  CHECK(logs.last_renewal("lab-1", 6s) == -2979ms);
+  CHECK(logs.last_renewal("lab-1", 8s) == 7s);
+  // The cycle that assigned a synchronous standby, inside of it and when it was over.
+  CHECK(logs.last_renewal("lab-1", 18s) == 17s);
+  CHECK(logs.last_renewal("lab-1", 22s) == 17s);
+  CHECK(logs.last_renewal("lab-1", 28s) == 27s);
+  CHECK(logs.last_renewal("lab-1", -5s) == std::nullopt);
+  CHECK(logs.last_renewal("lab-2", 8s) == std::nullopt);
   std::filesystem::remove_all(plan.folder);
 }
