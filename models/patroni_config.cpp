@@ -115,22 +115,27 @@ PatroniTimings::PatroniTimings()
                    .with_source("lab: 109 starts, from \"starting PostgreSQL\" to Patroni's "
                                 "\"postmaster pid\"; only then pg_isready runs")),
       after_start(
-          Distribution::quantiles(
-              {{0.0, 46ms}, {0.25, 58ms}, {0.5, 85ms}, {0.75, 170ms}, {0.9, 650ms}, {1.0, 860ms}})
-              .with_source("lab: 35 starts, from \"postmaster pid\" to the next cycle's "
-                           "\"Lock owner\": pg_isready twice, configuration files, "
+          Distribution::quantiles({{0.0, 32ms},
+                                   {0.1, 46ms},
+                                   {0.25, 53ms},
+                                   {0.5, 61ms},
+                                   {0.75, 84ms},
+                                   {0.9, 102ms},
+                                   {1.0, 170ms}})
+              .with_source("lab: 62 starts of a leader, from \"postmaster pid\" to the next "
+                           "cycle's \"Lock owner\": pg_isready twice, configuration files, "
                            "callbacks")),
       single_user_mode(
-          Distribution::quantiles({{0.0, 350ms},
-                                   {0.1, 360ms},
-                                   {0.25, 400ms},
-                                   {0.5, 600ms},
-                                   {0.75, 900ms},
-                                   {0.9, 1155ms},
-                                   {1.0, 1190ms}})
-              .with_source("lab: 19 recoveries of 40 MB after a few seconds of writes, "
-                           "from \"doing crash recovery in a single user mode\" to "
-                           "\"starting as readonly\"; two to four times as long while "
+          Distribution::quantiles({{0.0, 227ms},
+                                   {0.1, 300ms},
+                                   {0.25, 342ms},
+                                   {0.5, 537ms},
+                                   {0.75, 739ms},
+                                   {0.9, 1059ms},
+                                   {1.0, 1329ms}})
+              .with_source("lab: 63 recoveries of 40 MB after a few seconds of writes, from "
+                           "\"doing crash recovery in a single user mode\" to the next cycle's "
+                           "\"Postgresql is not running\"; two to four times as long while "
                            "compilers competed for the processors")),
       rewind_check(Distribution::uniform(20ms, 100ms)
                        .with_source("estimate: three local commands and one connection")),

@@ -249,8 +249,9 @@ void add_compare(CLI::App& app, CompareCommand& compare, CompareCommand& calibra
   add_common(*compare_app, compare.common);
   compare_app->callback([&] { status = command_compare(compare); });
 
-  CLI::App* calibrate_app = app.add_subcommand(
-      "calibrate", "fit delays that no configuration fixes to half of the drills, check the other");
+  CLI::App* calibrate_app = app.add_subcommand("calibrate",
+                                               "fit delays that no configuration fixes to drills; "
+                                               "say what half of them foretell of the rest");
   calibrate_app->add_option("DRILLS", calibrate.files, "drills.jsonl of measured drills")
       ->required();
   calibrate_app->add_option("--out", calibrate.out,

@@ -89,19 +89,20 @@ sim::Distribution fitted(const FittedDelay& delay) {
   return sim::Distribution::empirical(values).with_source("fitted to half of the drills");
 }
 
-void apply(const Calibration& calibration, SystemSpec& system) {
-  for (const FittedDelay& delay : calibration.delays) {
+void apply(const std::vector<FittedDelay>& delays, SystemSpec& system) {
+  for (const FittedDelay& delay : delays) {
     timing_of(system, delay.name) = fitted(delay);
   }
 }
 
-void fit(const std::vector<DrillRecord>& records, Calibration& calibration) {
-  calibration.drills = records.size();
-  const auto add = [&calibration](std::string name, std::string_view meaning, Values values) {
+std::vector<FittedDelay> fit(const std::vector<DrillRecord>& records,
+                             std::vector<std::string>& too_few) {
+  std::vector<FittedDelay> delays;
+  const auto add = [&](std::string name, std::string_view meaning, Values values) {
     if (values.size() < enough) {
-      calibration.too_few.push_back(name + ": " + std::to_string(values.size()) + " times");
+      too_few.push_back(name + ": " + std::to_string(values.size()) + " times");
     } else {
-      calibration.delays.push_back({std::move(name), std::string(meaning), std::move(values)});
+      delays.push_back({std::move(name), std::string(meaning), std::move(values)});
     }
   };
   add("patroni.promote_command", "the key's creation until the promote request, asynchronous",
@@ -109,6 +110,7 @@ void fit(const std::vector<DrillRecord>& records, Calibration& calibration) {
   for (const LineDelay& delay : line_delays()) {
     add(std::string(delay.name), delay.meaning, from_logs(records, delay.name));
   }
+  return delays;
 }
 
 }  // namespace
@@ -122,10 +124,13 @@ Calibration calibrate(const std::vector<DrillRecord>& records, const CompareOpti
     (turn % 2 == 0 ? first : second).push_back(record);
   }
   Calibration calibration;
-  fit(first, calibration);
+  calibration.drills = records.size();
+  calibration.delays = fit(records, calibration.too_few);
   calibration.before = compare(second, options);
+  std::vector<std::string> too_few_in_half;
+  const std::vector<FittedDelay> half = fit(first, too_few_in_half);
   CompareOptions with = options;
-  with.adjust = [&calibration](SystemSpec& system) { apply(calibration, system); };
+  with.adjust = [&half](SystemSpec& system) { apply(half, system); };
   calibration.after = compare(second, with);
   return calibration;
 }
@@ -137,7 +142,6 @@ std::string calibration_json(const Calibration& calibration,
   json["format"] = "predrill.calibration/1";
   Json& provenance = json["provenance"];
   provenance["drills"] = calibration.drills;
-  provenance["of"] = records.size();
   provenance["files"] = files;
   if (!records.empty()) {
     provenance["from"] = records.front().started;
@@ -176,8 +180,9 @@ std::string calibration_text(const Calibration& calibration, const TextStyle& st
   std::string text =
       "Fitted to " + std::to_string(calibration.drills) + " drills\n" + table.text(style, 2);
   for (const std::string& one : calibration.too_few) text += "  not fitted: " + one + "\n";
-  text += "\nThe other half, predicted without the fit\n" +
-          compare_text(calibration.before, style, false) + "\nThe other half, with it\n" +
+  text += "\nWhat such a fit is worth: half of the drills, predicted without one\n" +
+          compare_text(calibration.before, style, false) +
+          "\nThe same half, with a fit to the other half\n" +
           compare_text(calibration.after, style, false);
   return text;
 }

@@ -1,5 +1,5 @@
-// Fits the delays that no configuration fixes to measured drills, and says what the fit is worth:
-// it is made on one half of the drills and held against the other.
+// Fits the delays that no configuration fixes to measured drills, and says what such a fit is
+// worth: one that is made on one half of the drills is held against the other.
 #pragma once
 
 #include <string>
@@ -18,14 +18,14 @@ struct FittedDelay {
 };
 
 struct Calibration {
-  std::vector<FittedDelay> delays;   // those with enough drills
+  std::vector<FittedDelay> delays;   // to all drills; those with enough of them
   std::size_t drills = 0;            // that were fitted
   std::vector<std::string> too_few;  // delays that could not be fitted, with their numbers
-  std::vector<Cell> before;          // the other half, predicted without the fit
-  std::vector<Cell> after;           // the same with it
+  std::vector<Cell> before;          // half of the drills, predicted without a fit
+  std::vector<Cell> after;           // the same half, with a fit to the other one
 };
 
-/// Drills in turn to the fit and to the validation, cell by cell, so that both halves have the same
+/// For the validation drills go in turn to either half, cell by cell, so that both have the same
 /// mixture.
 Calibration calibrate(const std::vector<DrillRecord>& records, const CompareOptions& options);
 

@@ -15,6 +15,8 @@ using sim::Distribution;
 
 namespace {
 
+constexpr std::string_view own_lock = "Lock owner: ";
+
 // Patroni writes the line of a cycle after the cycle's write to etcd, while what the line announces
 // runs already. Where both lines wait for such a write it cancels out.
 constexpr std::array<LineDelay, 9> delays = {{
@@ -45,9 +47,10 @@ constexpr std::array<LineDelay, 9> delays = {{
      "\"running pg_rewind\" until its exit code"},
     {"patroni.single_user_mode",
      {"doing crash recovery in a single user mode", ""},
-     "starting as readonly",
+     "Postgresql is not running",
      600s,
-     "\"doing crash recovery in a single user mode\" until \"starting as readonly\""},
+     "\"doing crash recovery in a single user mode\" until the next cycle's \"Postgresql is not "
+     "running\""},
     {"patroni.start_command",
      {"starting as readonly", "starting as a secondary"},
      "LOG:  starting PostgreSQL",
@@ -58,15 +61,31 @@ constexpr std::array<LineDelay, 9> delays = {{
      "postmaster pid=",
      10s,
      "\"starting PostgreSQL\" until Patroni's \"postmaster pid\""},
-    // Beyond it PostgreSQL was not ready when Patroni looked, and it looked again a second later.
+    // Beyond it the next cycle waited for the DCS, or for PostgreSQL, which it asks each second.
     {"patroni.after_start",
      {"postmaster pid=", ""},
-     "Lock owner",
-     950ms,
-     "\"postmaster pid\" until the next cycle's \"Lock owner\""},
+     own_lock,
+     300ms,
+     "\"postmaster pid\" until the leader's next \"Lock owner\""},
 }};
 
+// "Lock owner: lab-1; I am lab-1". A standby's next cycle is not woken by its start: it comes when
+// it is due.
+bool owns_lock(std::string_view line) {
+  constexpr std::string_view me = "; I am ";
+  const std::size_t owner = line.find(own_lock);
+  const std::size_t self = line.find(me);
+  if (owner == line.npos || self == line.npos) return false;
+  const std::size_t name = owner + own_lock.size();
+  return self >= name && line.substr(name, self - name) == line.substr(self + me.size());
+}
+
+bool ends(const LineDelay& delay, std::string_view line) {
+  return delay.to == own_lock ? owns_lock(line) : line.find(delay.to) != line.npos;
+}
+
 bool begins(const LineDelay& delay, std::string_view line) {
+  if (line.ends_with(" in progress")) return false;  // it began earlier
   return std::any_of(delay.from.begin(), delay.from.end(), [line](std::string_view text) {
     return !text.empty() && line.find(text) != std::string_view::npos;
   });
@@ -87,7 +106,7 @@ void add_delays(std::istream& log, Delays& to) {
     for (std::size_t i = 0; i < delays.size(); ++i) {
       if (begins(delays[i], line)) {
         begun[i] = at;
-      } else if (begun[i] && line.find(delays[i].to) != std::string::npos) {
+      } else if (begun[i] && ends(delays[i], line)) {
         const sim::Duration took = *at - *begun[i];
         if (took >= 0s && took <= delays[i].longest)
           to[std::string(delays[i].name)].push_back(took);

@@ -13,12 +13,15 @@ TEST_CASE("delays: a crash, as the logs of PostgreSQL 15 and Patroni 3.0 tell it
 2026-11-21 15:51:46,178 INFO: pg_controldata:
   Time of latest checkpoint: Sat Nov 21 15:51:46 2026
 2026-11-21 15:51:46,245 INFO: doing crash recovery in a single user mode
+2026-11-21 15:51:46,400 INFO: doing crash recovery in a single user mode in progress
+2026-11-21 15:51:46,570 WARNING: Postgresql is not running.
 2026-11-21 15:51:46,570 INFO: Lock owner: lab-2; I am lab-2
 2026-11-21 15:51:46,627 INFO: starting as readonly because i had the session lock
 2026-11-21 15:51:46.888 UTC [30892] LOG:  starting PostgreSQL 15.20 (Debian 15.20-0+deb12u1)
 2026-11-21 15:51:46.897 UTC [30895] LOG:  database system was shut down at 2026-11-21 15:51:46 UTC
 2026-11-21 15:51:46.903 UTC [30892] LOG:  database system is ready to accept read-only connections
 2026-11-21 15:51:46,929 INFO: postmaster pid=30892
+2026-11-21 15:51:46,960 INFO: Lock owner: lab-1; I am lab-2
 2026-11-21 15:51:46,995 INFO: Lock owner: lab-2; I am lab-2
 2026-11-21 15:51:47,221 INFO: promoted self to leader because I had the session lock
 2026-11-21 15:51:47.224 UTC [30895] LOG:  received promote request
@@ -32,7 +35,7 @@ TEST_CASE("delays: a crash, as the logs of PostgreSQL 15 and Patroni 3.0 tell it
   const Delays expected = {
       {"patroni.after_start", {66ms}},       {"patroni.pid_file", {41ms}},
 
-      {"patroni.single_user_mode", {382ms}}, {"patroni.start_command", {261ms}},
+      {"patroni.single_user_mode", {325ms}}, {"patroni.start_command", {261ms}},
       {"postgresql.promotion", {51ms}},      {"postgresql.shutdown_checkpoint", {50ms}},
       {"postgresql.start", {9ms}},           {"postgresql.stop_sessions", {31ms}},
   };
