@@ -69,6 +69,30 @@ TEST_CASE("etcd dcs: the key expires ttl + U(0, 0.5 s) + commit after the last r
   CHECK(most > 30s + 440ms);
 }
 
+// Etcd3.attempt_to_acquire_leader: a lease older than loop_wait is renewed before the race.
+TEST_CASE("etcd dcs: whoever reaches for the key renews an old lease first", "[etcd]") {
+  EtcdWorld w;
+  w.run_until(1s);
+  give_key_to_first(w);
+  const auto attempt = [&w] {
+    Noted noted;
+    w.db[1]->patroni.spawn(acquire(w.db[1]->dcs, w.db[1]->patroni, noted));
+    w.sim.run_for(1s);
+    REQUIRE(noted.answer == DcsAnswer::no);
+    return noted.took();
+  };
+  attempt();  // takes the lease
+  w.sim.run_for(5s);
+  const Duration young = attempt();
+  w.sim.run_for(5s);
+  const Duration old = attempt();
+  w.sim.run_for(5s);
+  // Each request waits 40 to 44 ms for a delayed ACK: the key alone, and the lease before it.
+  CHECK(young < 80ms);
+  CHECK(old > 80ms);
+  CHECK(attempt() < 80ms);
+}
+
 TEST_CASE("etcd dcs: a released key wakes the replicas within a round trip", "[etcd]") {
   EtcdWorld w;
   w.run_until(1s);
