@@ -238,7 +238,7 @@ std::vector<std::string> etcd_command(const LabPlan& plan, const LabHost& host) 
           "--logger",
           "zap",
           "--log-level",
-          "warn"};
+          "info"};
 }
 
 }  // namespace
