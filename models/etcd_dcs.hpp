@@ -71,6 +71,7 @@ class EtcdDcs final : public Dcs, DcsClient::Owner {
   bool reput_unconditionally_;
   sim::Distribution thread_wake_;
   sim::Stream wakes_;
+  sim::Stream answer_wakes_;
   DcsClient client_;
 
   LeaseId lease_ = 0;

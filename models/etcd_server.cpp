@@ -95,19 +95,26 @@ sim::Task<bool> Etcd::reach_leader(Member& m, sim::Time deadline) {
 }
 
 // A proposal that gets lost on the way or with its leader is not repeated: the request times out.
+// It waits where it is while there is no leader (raft/node.go takes none from its channel then),
+// also with a leader that has just been deposed, and goes on to the next one. Lab: in ten elections
+// after such a one 18 of 20 members had published their names 20 ms after the last, one 7 s.
 sim::Task<EtcdReply> Etcd::propose(Member& m, const EtcdRequest request, sim::Time deadline) {
   Call call(m, ++last_id_);
-  while (m.lead == none) {
+  Member* at = &m;
+  bool lost = false;
+  while (!lost && !at->leading) {
     if (sim_.now() >= deadline) co_return failed(EtcdError::timed_out);
-    co_await m.lead_changed.wait_for(deadline - sim_.now());
+    if (at->lead == none) {
+      co_await at->lead_changed.wait_for(deadline - sim_.now());
+      continue;
+    }
+    Member& leader = *members_[at->lead];
+    lost = !sim_.network().reaches(at->host, leader.host);
+    co_await sim::sleep_for(sim_.network().delay(at->host, leader.host));
+    at = &leader;
+    lost = lost || !running(leader);
   }
-  Member& leader = *members_[m.lead];
-  bool arrives = true;
-  if (&leader != &m) {
-    arrives = sim_.network().reaches(m.host, leader.host);
-    co_await sim::sleep_for(sim_.network().delay(m.host, leader.host));
-  }
-  if (arrives && leader.leading && running(leader)) append(leader, request, call.id, m.index);
+  if (!lost) append(*at, request, call.id, m.index);
   const bool answered = co_await call.done.wait_for(deadline - sim_.now());
   if (!answered) co_return failed(EtcdError::timed_out);
   co_return call.reply;

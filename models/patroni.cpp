@@ -128,10 +128,14 @@ Task<> Patroni::main() {
       co_await sim::sleep_for(1ms);
     } else {
       const bool as_leader = m_.action != Action::none || is_unlocked() || has_lock();
+      const sim::Time ended = group_.now();
       const bool woken = co_await dcs_.watch(as_leader, nap);
       if (woken) m_.next_run = wall();
-      const Duration waking = timings_.thread_wake.sample_duration(thread_stream_);
-      co_await sim::sleep_for(waking);
+      // What woke it may have come before it slept.
+      const bool slept = group_.now() != ended;
+      const sim::Distribution& pause = slept ? timings_.thread_wake : timings_.next_cycle;
+      const Duration pausing = pause.sample_duration(thread_stream_);
+      co_await sim::sleep_for(pausing);
     }
   }
 }
@@ -221,6 +225,7 @@ Task<> Patroni::run_cycle() {
     m_.failsafe_leader = nobody;
   }
   co_await touch_member();
+  if (const sim::Kind* const outcome = std::exchange(m_.outcome, nullptr)) note(*outcome);
 }
 
 // Ha._run_cycle
@@ -398,12 +403,7 @@ Task<Patroni::Step> Patroni::process_healthy_cluster() {
   }
   Step step = co_await switchover_from_leader();
   if (step != Step::go_on) co_return step;
-  if (was_primary && !m_.checkpoint_requested) {
-    m_.checkpoint_requested = true;
-    if (postgres_.controldata().timeline != postgres_.timeline()) {
-      group_.spawn(checkpoint_after_promote());
-    }
-  }
+  if (was_primary) ensure_checkpoint_after_promote();
   step = co_await enforce_primary_role(false);
   co_return step;
 }

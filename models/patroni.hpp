@@ -108,6 +108,8 @@ class Patroni final : sim::GroupResource {
     demote,          // graceful or offline
   };
   enum class Rewind : std::uint8_t { initial, check, need, not_needed, success, failed };
+  /// Of the primary, after a promotion: published until it is done, so that others wait to rewind.
+  enum class Checkpoint : std::uint8_t { none, requested, written, done };
   enum class Demotion : std::uint8_t { graceful, immediate, immediate_nolock, offline };
   enum class AtShutdown : std::uint8_t { nothing, release, exit };
   /// How a step ended: go on with the cycle, cycle done, or an error that ends it.
@@ -135,7 +137,8 @@ class Patroni final : sim::GroupResource {
     bool was_paused = false;
     bool nosync = false;  // while this member shuts down
     Rewind rewind = Rewind::initial;
-    bool checkpoint_requested = false;  // after a promotion
+    Checkpoint checkpoint = Checkpoint::none;
+    const sim::Kind* outcome = nullptr;  // of this cycle, said at its end
     MemberId failsafe_leader = nobody;
     Wall failsafe_until{};
     ServerStatus status;  // of this cycle
@@ -217,7 +220,8 @@ class Patroni final : sim::GroupResource {
   sim::Task<> crash_recovery();
   sim::Task<> run_rewind(const MemberId leader);
   sim::Task<> run_reinitialize(const MemberId leader);
-  sim::Task<> checkpoint_after_promote();
+  void ensure_checkpoint_after_promote();
+  sim::Task<> checkpoint();
   bool check_startup_state_changed();
   MemberId node_to_follow() const;
   PostgresServer* reachable_primary(MemberId member) const;

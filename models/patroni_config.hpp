@@ -127,6 +127,7 @@ struct PatroniTimings {
   sim::Distribution rest_shutdown;     // SIGTERM until the REST server's thread has noticed
   sim::Distribution exit;              // from the last request to the DCS until the process is gone
   sim::Distribution thread_wake;       // of a thread whose lock or socket has become ready
+  sim::Distribution next_cycle;        // of a main thread that was woken before it slept
   sim::Distribution retry_jitter;      // first pause of utils.Retry
   /// From the end of the last PostgreSQL process in the model until Patroni sees the postmaster
   /// gone: the archiver's last cycle (its own WAL segment) and the reaping by process 1.

@@ -152,7 +152,7 @@ Task<Patroni::Step> Patroni::enforce_primary_role(const bool just_acquired) {
   m_.failsafe_until = {};
   m_.promote_signalled = false;
   if (begin(Action::promote, promote())) {
-    note(just_acquired ? kinds::promoting : kinds::promoting_had_lock);
+    m_.outcome = just_acquired ? &kinds::promoting : &kinds::promoting_had_lock;
   }
   co_return Step::done;
 }
@@ -169,7 +169,7 @@ Task<> Patroni::promote() {
     co_return;
   }
   m_.role = Role::promoted;
-  m_.checkpoint_requested = false;
+  m_.checkpoint = Checkpoint::none;
   m_.rewind = Rewind::initial;
   sync_slots(true);
   for (Duration waited{}; waited < config_.loop_wait; waited += 1s) {

@@ -197,15 +197,24 @@ Task<bool> Patroni::start_postgres(const StartAs as, const MemberId node, const 
   const Duration noticed = of_the_machine(group_, config_.name, timings_.pid_file, command_stream_);
   co_await sim::sleep_for(noticed);
   const sim::Time deadline = sim::later(group_.now(), limit);
+  const Duration after = timings_.after_start.sample_duration(command_stream_);
+  const sim::Time end = group_.now() + after;
+  // wait_for_port_open and wait_for_startup: pg_isready is a program, and its first answer counts
+  // only if there is none.
+  const Duration first = timings_.command.sample_duration(command_stream_);
+  co_await sim::sleep_for(std::min(first, after));
   while (postgres_.is_running() && postgres_.pg_isready() == Readiness::no_response &&
          group_.now() < deadline) {
     co_await sim::sleep_for(polling_interval);
   }
+  const Duration second = timings_.command.sample_duration(command_stream_);
+  co_await sim::sleep_for(std::min(second, after - std::min(first, after)));
+  const sim::Time asked = group_.now();
   while (!check_startup_state_changed() && group_.now() < deadline) {
     co_await sim::sleep_for(polling_interval);
   }
-  const Duration rest = timings_.after_start.sample_duration(command_stream_);
-  co_await sim::sleep_for(rest);
+  const Duration polled = group_.now() - asked;
+  co_await sim::sleep_until(std::max(end + polled, group_.now()));
   co_return m_.state == MemberData::State::running;
 }
 
@@ -240,9 +249,21 @@ bool Patroni::check_startup_state_changed() {
   return true;
 }
 
-// Rewind.ensure_checkpoint_after_promote: others can rewind from here afterwards.
-Task<> Patroni::checkpoint_after_promote() {
+// Rewind: others can rewind from here afterwards.
+void Patroni::ensure_checkpoint_after_promote() {
+  if (m_.checkpoint == Checkpoint::written) m_.checkpoint = Checkpoint::done;
+  if (m_.checkpoint != Checkpoint::none) return;
+  if (postgres_.controldata().timeline == postgres_.timeline()) {
+    m_.checkpoint = Checkpoint::done;
+    return;
+  }
+  m_.checkpoint = Checkpoint::requested;
+  group_.spawn(checkpoint());
+}
+
+Task<> Patroni::checkpoint() {
   co_await postgres_.checkpoint();
+  if (m_.checkpoint == Checkpoint::requested) m_.checkpoint = Checkpoint::written;
   dcs_.event.open();
 }
 

@@ -65,6 +65,7 @@ Task<bool> Patroni::touch_member() {
       break;
   }
   data.state = m_.state;
+  data.awaits_checkpoint = is_leader() && m_.checkpoint != Checkpoint::done;
   data.nofailover = config_.nofailover();
   data.nosync = config_.tags.nosync || m_.nosync;
   data.failover_priority = config_.tags.failover_priority;

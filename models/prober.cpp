@@ -5,6 +5,16 @@
 
 namespace predrill::models {
 
+using namespace std::chrono_literals;
+
+namespace {
+
+// A time-out is noticed late: 0.3 to 1.3 ms in 594 attempts of the live prober. So a lane is never
+// idle at the very tick that falls on its time-out, and another one is opened.
+constexpr sim::Duration timeout_late = 500us;
+
+}  // namespace
+
 Prober::Prober(sim::Host& host, AddressBook& book, DnsServer* resolver, ProberConfig config,
                Journal& journal)
     : config_(std::move(config)),
@@ -61,6 +71,7 @@ sim::Task<> Prober::run(Lane& lane) {
     const StatementResult result = co_await libpq_.execute(lane.socket, request, deadline);
     record(lane, result);
     if (!result.ok() || !config_.keep_connection) lane.socket.close();
+    if (group_.now() >= deadline) co_await sim::sleep_for(timeout_late);
     lane.busy = false;
   }
 }

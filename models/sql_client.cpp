@@ -238,10 +238,11 @@ sim::Task<StatementResult> Libpq::try_address(SqlSocket& socket, Address address
 
 sim::Task<StatementResult> Libpq::execute(SqlSocket& socket, SqlRequest request,
                                           sim::Time deadline) {
-  if (!socket.is_open()) {
+  if (!socket.is_held()) {
     const StatementResult opened = co_await connect(socket, deadline);
     if (!opened.ok()) co_return opened;
   }
+  // PQsendQuery does not read: that an idle session has ended is told by the answer.
   socket.send(request);
   const sim::Duration left = time_left(deadline, group_.now());
   const auto answer = co_await socket.receive_for(left);

@@ -180,6 +180,8 @@ class Socket {
     const detail::End* end = handle_.end();
     return end != nullptr && end->open();
   }
+  /// Not closed here. Whoever sends and then reads need not know that the peer has gone.
+  bool is_held() const { return handle_.end() != nullptr; }
   /// Why it is not usable any more.
   NetError error() const {
     const detail::End* end = handle_.end();

@@ -48,17 +48,6 @@ Values from_logs(const std::vector<DrillRecord>& records, std::string_view name)
   return values;
 }
 
-// From the key to the promote request: nothing else lies between where no /sync and no request for
-// a switchover have to be written first. No two lines of a log tell it.
-Values promote_commands(const std::vector<DrillRecord>& records) {
-  Values values;
-  for (const DrillRecord& record : records) {
-    if (!record.valid() || !record.sync.empty() || record.fault == "switchover") continue;
-    add_between(record, "key_acquired", "promotion_started", values);
-  }
-  return values;
-}
-
 std::string milliseconds_text(std::int64_t nanoseconds) {
   return seconds_text(nanoseconds * 1000, 1) + "ms";
 }
@@ -67,17 +56,26 @@ std::string as_duration(std::int64_t nanoseconds) {
   return std::to_string((nanoseconds + 500) / 1000) + "us";
 }
 
-// Quantiles as the loader reads them; the extremes are the smallest and the largest value.
+// Quantiles as the loader reads them; the extremes are the smallest and the largest value. Those
+// near them are left out where hardly two values lie beyond; without them a straight line to one
+// extreme value would lengthen the tail.
 Json distribution(const FittedDelay& delay) {
   const Sample sample(delay.values);
+  const auto size = static_cast<double>(sample.size());
   Json json;
   for (const auto& [name, p] : {std::pair{"p0", 0.0},
+                                {"p5", 0.05},
                                 {"p25", 0.25},
                                 {"p50", 0.5},
                                 {"p75", 0.75},
                                 {"p90", 0.9},
+                                {"p95", 0.95},
+                                {"p99", 0.99},
                                 {"p100", 1.0}}) {
-    json["quantiles"][name] = as_duration(*sample.quantile(p));
+    const bool extreme = p == 0 || p == 1;
+    if (extreme || size * std::min(p, 1 - p) >= 2) {
+      json["quantiles"][name] = as_duration(*sample.quantile(p));
+    }
   }
   json["source"] = "measured: " + delay.meaning + ", " + std::to_string(sample.size()) + " times";
   return json;
@@ -105,8 +103,6 @@ std::vector<FittedDelay> fit(const std::vector<DrillRecord>& records,
       delays.push_back({std::move(name), std::string(meaning), std::move(values)});
     }
   };
-  add("patroni.promote_command", "the key's creation until the promote request, asynchronous",
-      promote_commands(records));
   for (const LineDelay& delay : line_delays()) {
     add(std::string(delay.name), delay.meaning, from_logs(records, delay.name));
   }

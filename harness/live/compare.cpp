@@ -200,7 +200,9 @@ class CellCompare {
   void pair_up_all(const ScenarioSpec& scenario, const std::vector<const DrillRecord*>& drills,
                    const std::optional<sim::Duration> phase) {
     CampaignOptions how;
-    how.first_seed = options_.seed;
+    // Other seeds for each drill: the same ones would say the same of each.
+    how.first_seed = next_seed_;
+    next_seed_ += options_.runs;
     how.runs = options_.runs;
     how.jobs = options_.jobs;
     how.stop = options_.stop;
@@ -226,6 +228,7 @@ class CellCompare {
 
   const std::vector<const DrillRecord*>& records_;
   const CompareOptions& options_;
+  std::uint64_t next_seed_ = options_.seed;
   Cell cell_;
   std::map<std::string, Pairing> rto_;
   std::array<Pairing, stages> stages_;

@@ -19,7 +19,7 @@ constexpr std::string_view own_lock = "Lock owner: ";
 
 // Patroni writes the line of a cycle after the cycle's write to etcd, while what the line announces
 // runs already. Where both lines wait for such a write it cancels out.
-constexpr std::array<LineDelay, 9> delays = {{
+constexpr std::array<LineDelay, 10> delays = {{
     {"postgresql.promotion",
      {"received promote request", ""},
      "database system is ready to accept connections",
@@ -45,6 +45,12 @@ constexpr std::array<LineDelay, 9> delays = {{
      "pg_rewind exit code=0",
      600s,
      "\"running pg_rewind\" until its exit code"},
+    // Beyond it the thread had lost the lock to another cycle.
+    {"patroni.promote_command",
+     {"promoted self to leader", ""},
+     "received promote request",
+     40ms,
+     "\"promoted self to leader\" until \"received promote request\""},
     {"patroni.single_user_mode",
      {"doing crash recovery in a single user mode", ""},
      "Postgresql is not running",

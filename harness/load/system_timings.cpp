@@ -55,7 +55,7 @@ constexpr std::array<Timing<PostgresTimings>, 14> postgres_timings = {{
     {"copy_bytes_per_second", &PostgresTimings::copy_bytes_per_second, Quantity::bytes},
 }};
 
-constexpr std::array<Timing<PatroniTimings>, 15> patroni_timings = {{
+constexpr std::array<Timing<PatroniTimings>, 16> patroni_timings = {{
     {"start", &PatroniTimings::start},
     {"rest_answer", &PatroniTimings::rest_answer},
     {"cycle", &PatroniTimings::cycle},
@@ -69,6 +69,7 @@ constexpr std::array<Timing<PatroniTimings>, 15> patroni_timings = {{
     {"rest_shutdown", &PatroniTimings::rest_shutdown},
     {"exit", &PatroniTimings::exit},
     {"thread_wake", &PatroniTimings::thread_wake},
+    {"next_cycle", &PatroniTimings::next_cycle},
     {"retry_jitter", &PatroniTimings::retry_jitter},
     {"postmaster_exit", &PatroniTimings::postmaster_exit},
 }};

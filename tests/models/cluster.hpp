@@ -158,7 +158,7 @@ class Cluster : sim::TraceSink, PatroniObserver {
     sim::Stream stream = sim.stream("test", "phase");
     run(stream.uniform(0s, options.patroni.loop_wait));
     // Not within a cycle, whose renewal may or may not be on its way.
-    if (age() > options.patroni.loop_wait - 200ms) run(500ms);
+    if (age() > options.patroni.loop_wait - 200ms || patroni(0).next_run() < now()) run(500ms);
   }
 
   sim::HostSet hosts_of(const std::vector<MemberId>& ids) {

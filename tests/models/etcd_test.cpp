@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 
 #include "tests/models/etcd_world.hpp"
 
@@ -225,6 +226,44 @@ TEST_CASE("etcd: without pre-vote a quorum that comes back may quarrel for secon
   CHECK(took[270] > 3200ms);
   CHECK(took[270] < 8s);
   CHECK(most_with_pre_vote < 3s);
+}
+
+// A proposal waits where there is no leader, also with one that was deposed while it was on its
+// way.
+TEST_CASE("etcd: members that come back serve as soon as their quarrel is over", "[etcd]") {
+  int quarrels = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    EtcdWorld w(seed, 3, {}, EtcdConfig::of(EtcdVersion::v3_4), 1);
+    w.run_until(2s);
+    for (const std::size_t member : {0U, 1U}) w.etcd->kill_member(member);
+    w.run_until(32s);
+    for (const std::size_t member : {0U, 1U}) w.etcd->start_member(member);
+    while (!w.etcd->port(0).is_open() || !w.etcd->port(1).is_open()) w.sim.run_for(10ms);
+    const Time asked = w.sim.now();
+    EtcdRequest put;
+    put.op = EtcdOp::put;
+    put.name.key = EtcdKey::status;
+    std::array<RawAnswer, 2> answers;
+    for (const std::size_t member : {0U, 1U}) {
+      w.db[0]->patroni.spawn(ask(w, member, put, answers[member]));
+    }
+    w.run_until(92s);
+    Time elected{};
+    int elections = 0;
+    for (const sim::Record& r : w.story.records) {
+      if (r.kind != &etcd_leader_elected || r.at < w.at(32s)) continue;
+      elected = r.at;
+      ++elections;
+    }
+    quarrels += elections > 1 ? 1 : 0;
+    for (const RawAnswer& answer : answers) {
+      REQUIRE(answer.replied);
+      CHECK(answer.error == EtcdError::none);
+      CHECK(asked + answer.took < std::max(elected, asked) + 200ms);
+    }
+  }
+  CHECK(quarrels > 20);
 }
 
 TEST_CASE("etcd: options are checked", "[etcd]") {

@@ -34,6 +34,7 @@ TEST_CASE("delays: a crash, as the logs of PostgreSQL 15 and Patroni 3.0 tell it
   add_delays(log, found);
   const Delays expected = {
       {"patroni.after_start", {66ms}},       {"patroni.pid_file", {41ms}},
+      {"patroni.promote_command", {3ms}},
 
       {"patroni.single_user_mode", {325ms}}, {"patroni.start_command", {261ms}},
       {"postgresql.promotion", {51ms}},      {"postgresql.shutdown_checkpoint", {50ms}},
