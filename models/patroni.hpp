@@ -7,9 +7,9 @@
 //   mode, watchdog, crash recovery, rewind and rejoin, synchronous bookkeeping, graceful shutdown,
 //   switchover, pause, REST API, member slots, restart by a supervisor.
 // Simplified (diverges from the real thing): bootstrap is a directory that exists everywhere; one
-//   query per cycle answers everything; the REST API sees PostgreSQL without asking it; what a
-//   member publishes about checkpoint_after_promote is read from its pg_controldata. A background
-//   load is a steady flow of bytes; a standby tells the end of its last whole row.
+//   query per cycle answers everything; the REST API sees PostgreSQL without asking it; whoever has
+//   to rewind reads the leader's pg_controldata, not what it publishes of checkpoint_after_promote.
+//   A background load is a steady flow of bytes; a standby tells the end of its last whole row.
 // Ignored: standby clusters, quorum commit of 4.x (synchronous_mode stays priority-based), custom
 //   callbacks and pre_promote scripts, scheduled actions, permanent slots, Citus, Raft.
 // Calibrated from: see PatroniTimings.

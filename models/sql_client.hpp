@@ -6,7 +6,8 @@
 // Modelled: several hosts in order or at random, every address of a name, connect_timeout that
 //   starts again for each address (1 s counts as 2 s, 0 waits for TCP), target_session_attrs with
 //   the second pass of prefer-standby, 57P03 tries the next host while other refusals end the
-//   attempt, keep-alive and user time-out, no limit on queries; retries with back-off and jitter.
+//   attempt, keep-alive and user time-out, no limit on queries; that an idle session has ended is
+//   told by the query that uses it; retries with back-off and jitter.
 // Simplified (diverges from the real thing): the role of a server is known from its answer to the
 //   startup packet, as from PostgreSQL 14 on.
 // Ignored: TLS, GSS, service files, pipelines, cancel requests.
