@@ -29,7 +29,7 @@ struct MemberData {
   };
   Role role = Role::uninitialized;
   State state = State::stopped;
-  bool streaming = false;  // replication_state
+  bool streaming = false;          // replication_state
   bool awaits_checkpoint = false;  // "checkpoint_after_promote": false
   bool nofailover = false;
   bool nosync = false;
