@@ -145,7 +145,6 @@ void EventSet::clear() {
     }
   }
   depth_ = 0;
-  size_ = 0;
   popped_at_ = 0;
   head_ = tail_ = bottom_.get() + direct_max;
   effort_left_ = 8 * bottom_only_max;
@@ -187,7 +186,7 @@ void EventSet::allocate_slab() {
   for (std::size_t i = slab_chunks_; i-- > 0;) release(::new (slabs_.back() + i) Chunk);
 }
 
-void EventSet::add_chunk(Level& level, std::size_t index) {
+void EventSet::append_to_new_chunk(Level& level, std::size_t index, EventKey key) {
   if (free_ == nullptr) allocate_slab();
   Chunk* const chunk = free_;
   free_ = chunk->next;
@@ -202,7 +201,9 @@ void EventSet::add_chunk(Level& level, std::size_t index) {
     chunk->before = last->before + Chunk::capacity;
     last->next = chunk;
   }
-  level.buckets[index] = chunk->keys;
+  chunk->keys[0] = key;
+  level.buckets[index] = chunk->keys + 1;
+  ++unsorted_;
 }
 
 EventSet::Chain EventSet::detach(Level& level, std::size_t index) {
@@ -210,7 +211,9 @@ EventSet::Chain EventSet::detach(Level& level, std::size_t index) {
   level.buckets[index] = nullptr;
   level.occupied[index / 64] &= ~(std::uint64_t{1} << index % 64);
   Chunk* const last = chunk_of(tail);
-  return {last->next, last, last->before + static_cast<std::size_t>(tail - last->keys)};
+  const std::size_t size = last->before + static_cast<std::size_t>(tail - last->keys);
+  unsorted_ -= size;
+  return {last->next, last, size};
 }
 
 // A key that belongs in the bottom or, while keys of one time are cut by order, in such a level.
@@ -219,6 +222,10 @@ void EventSet::push_near(EventKey key) {
   if (at < bottom_end_at_ || (at == bottom_end_at_ && key.order < bottom_end_order_)) {
     return insert_into_bottom(key);
   }
+  push_far(key);
+}
+
+void EventSet::push_far(EventKey key) {
   Level& level = find_level(key);
   append(level, level.index_of(level.coordinate_of(key)), key);
 }
@@ -245,15 +252,17 @@ void EventSet::insert_into_bottom(EventKey key) {
     tail_ = centred + size;
   }
   if (size < bottom_only_max) {
-    if (size > 0 && before(key, head_[size / 2])) {  // it stands nearer to the head
-      EventKey* place = --head_;
+    EventKey* place = tail_;
+    if (size == 0) {
+      ++tail_;
+    } else if (before(key, head_[size / 2])) {  // it stands nearer to the head
+      place = --head_;
       for (; before(place[1], key); ++place) *place = place[1];
-      *place = key;
     } else {
-      EventKey* place = tail_++;
-      for (; place != head_ && before(key, place[-1]); --place) *place = place[-1];
-      *place = key;
+      ++tail_;
+      for (; before(key, place[-1]); --place) *place = place[-1];
     }
+    *place = key;
     return;
   }
   EventKey* place = head_;

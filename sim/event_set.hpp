@@ -39,25 +39,22 @@ class EventSet {
   EventSet(const EventSet&) = delete;
   EventSet& operator=(const EventSet&) = delete;
 
-  bool empty() const { return size_ == 0; }
-  std::size_t size() const { return size_; }
+  bool empty() const { return head_ == tail_ && unsorted_ == 0; }
+  std::size_t size() const { return unsorted_ + sorted(); }
 
   /// key.at must not lie before the last popped key; key.order may be anything unique.
   void push(EventKey key) {
     assert(key.at >= popped_at_);
-    ++size_;
     const auto at = static_cast<std::uint64_t>(key.at);
     if (at < near_end_) return push_near(key);
-    Level* level = outer_;
-    if (at > level->last) level = &find_level(key);
-    append(*level, level->index_of(at), key);
+    if (at > outer_->last) return push_far(key);
+    append(*outer_, outer_->index_of(at), key);
   }
 
   /// Removes and returns the smallest key. Precondition: !empty().
   EventKey pop() {
     assert(!empty());
     if (head_ == tail_) refill();
-    --size_;
 #ifndef NDEBUG
     popped_at_ = head_->at;
 #endif
@@ -156,10 +153,13 @@ class EventSet {
   void append(Level& level, std::size_t index, EventKey key) {
     assert(index < level.bucket_count);
     EventKey*& tail = level.buckets[index];
-    if (reinterpret_cast<std::uintptr_t>(tail) % alignof(Chunk) == 0) add_chunk(level, index);
+    if (reinterpret_cast<std::uintptr_t>(tail) % alignof(Chunk) == 0) {
+      return append_to_new_chunk(level, index, key);
+    }
     *tail++ = key;
+    ++unsorted_;
   }
-  void add_chunk(Level& level, std::size_t index);
+  void append_to_new_chunk(Level& level, std::size_t index, EventKey key);
   Chain detach(Level& level, std::size_t index);
   void release(Chunk* chunk) {
     chunk->next = free_;
@@ -178,6 +178,7 @@ class EventSet {
   }
 
   void push_near(EventKey key);
+  void push_far(EventKey key);
   void insert_into_bottom(EventKey key);
   Level& find_level(EventKey key);
   void spill();
@@ -192,7 +193,7 @@ class EventSet {
   std::uint64_t near_end_ = 0;  // keys before this time need push_near
   EventKey* head_ = nullptr;    // the bottom: [head_, tail_), ascending
   EventKey* tail_ = nullptr;
-  std::size_t size_ = 0;
+  std::size_t unsorted_ = 0;  // keys in buckets
   Chunk* free_ = nullptr;
   std::int64_t popped_at_ = 0;  // kept up in debug builds only
 
@@ -215,7 +216,6 @@ void EventSet::compact(Dead&& dead) {
   for (const EventKey* key = head_; key != tail_; ++key) {
     if (!dead(*key)) *kept++ = *key;
   }
-  std::size_t removed = static_cast<std::size_t>(tail_ - kept);
   tail_ = kept;
   for (std::size_t i = 0; i <= depth_; ++i) {
     Level& level = levels_[i];
@@ -225,10 +225,7 @@ void EventSet::compact(Dead&& dead) {
       for (Chunk* chunk = chain.first; chunk != nullptr;) {
         const std::size_t count = chain.size_of(chunk);
         for (std::size_t k = 0; k < count; ++k) {
-          if (dead(chunk->keys[k]))
-            ++removed;
-          else
-            append(level, index, chunk->keys[k]);
+          if (!dead(chunk->keys[k])) append(level, index, chunk->keys[k]);
         }
         Chunk* const done = chunk;
         chunk = chunk == chain.last ? nullptr : chunk->next;
@@ -236,7 +233,6 @@ void EventSet::compact(Dead&& dead) {
       }
     }
   }
-  size_ -= removed;
 }
 
 }  // namespace predrill::sim
