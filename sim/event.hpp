@@ -23,8 +23,10 @@ class Event {
 
   /// `self_owned`: nobody holds it; when the run ends while it is pending it is fired once more,
   /// with every host down, and must destroy itself.
-  explicit Event(Fire fire, bool self_owned = false)
-      : fire_(fire), self_owned_(self_owned ? 1 : 0) {}
+  /// No function: it does nothing but resume its waiter.
+  explicit Event(Fire fire, bool self_owned = false) : fire_(fire) {
+    if (self_owned) waiter = its_own();
+  }
   inline ~Event();  // cancels; defined in simulation.hpp
 
   PromiseBase* waiter = nullptr;  // the coroutine that it resumes, if any; fetched ahead of time
@@ -32,12 +34,15 @@ class Event {
 
  private:
   friend class Simulation;
-  static constexpr std::uint32_t not_pending = 0x7fffffffU;
-  static constexpr std::uint32_t in_ring = 1U << 30;  // else in a slot; the number is below it
+  static constexpr std::uint32_t in_ring = 1U << 31;  // else in a slot; the number is below it
+  static constexpr std::uint32_t not_pending = in_ring - 1;
+
+  // A self-owned event resumes nobody: it is marked by standing where its waiter would.
+  PromiseBase* its_own() { return reinterpret_cast<PromiseBase*>(this); }
+  bool self_owned() { return waiter == its_own(); }
 
   Fire fire_;
-  std::uint32_t place_ : 31 = not_pending;
-  std::uint32_t self_owned_ : 1 = 0;
+  std::uint32_t place_ = not_pending;
   std::uint32_t cause_ = 0;  // trace record that led to its scheduling
 };
 

@@ -37,7 +37,8 @@ Group::~Group() {
 
 ProcessId Group::spawn(Task<void> task) {
   if (!host_.up()) return {};
-  if (simulation_.free_process_ == nullptr) simulation_.grow_processes();
+  if (simulation_.free_process_ == nullptr) [[unlikely]]
+    simulation_.grow_processes();
   Process* const process = simulation_.free_process_;
   simulation_.free_process_ = process->next;
   auto handle = task.release();
@@ -45,8 +46,7 @@ ProcessId Group::spawn(Task<void> task) {
   root.group = this;
   root.process = process;
   root.waited_for = true;
-  process->group = this;
-  process->root = &root;
+  process->waiter = &root;
   process->number = ++simulation_.spawned_;
   process->linked = true;
   process->doomed = false;
@@ -54,8 +54,7 @@ ProcessId Group::spawn(Task<void> task) {
   process->next = newest_;
   if (newest_ != nullptr) newest_->previous = process;
   newest_ = process;
-  process->start.waiter = &root;
-  simulation_.schedule_now(process->start, *this);
+  simulation_.schedule_now(*process, *this);
   return process->id();
 }
 
@@ -72,7 +71,7 @@ void Group::kill() {
 bool Group::kill(ProcessId id) {
   Process* const process = id.block;
   const bool lives = process != nullptr && process->number == id.number && process->linked;
-  if (!lives || process->group != this) return false;
+  if (!lives || process->group_ != this) return false;
   end(*process);
   return true;
 }

@@ -31,14 +31,14 @@ void Simulation::shut_down() {
   for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) (*host)->crash();
   bury();
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].order == 0 || slots_[slot].event().self_owned_ == 0) continue;
+    if (slots_[slot].order == 0 || !slots_[slot].event().self_owned()) continue;
     Event& event = slots_[slot].event();
     cancel(event);
     event.fire_(event);
   }
   for (std::size_t i = ring_head_; i != ring_tail_; ++i) {
     Event* const event = ring_[i & ring_mask_].event;
-    if (event == nullptr || event->self_owned_ == 0) continue;
+    if (event == nullptr || !event->self_owned()) continue;
     cancel(*event);
     event->fire_(*event);
   }
@@ -88,25 +88,31 @@ void Simulation::look_ahead() const {
                      [this](const EventKey& key) { prefetch_slot(key); });
 }
 
+// Whether the set holds a key that is due now and comes before this order in the ring.
+bool Simulation::set_comes_before(std::uint64_t order) {
+  set_due_ = !events_.empty() && events_.peek().at == now_.time_since_epoch().count();
+  return set_due_ && events_.peek().order < order;
+}
+
 // Takes out the event with the smallest (time, order): of the ring, which holds what is due now,
 // and of the set. What is frozen is parked on the way. Null if nothing is due up to `limit`.
 [[gnu::always_inline]] inline Event* Simulation::next_event(std::int64_t limit) {
   for (;;) {
     if (ring_head_ != ring_tail_) {
       const Due due = ring_[ring_head_ & ring_mask_];
-      if (events_.empty() || events_.peek().at != now_.time_since_epoch().count() ||
-          events_.peek().order > due.order) {
+      if (!set_due_ || !set_comes_before(due.order)) {
         ++ring_head_;
         if (due.event == nullptr) continue;
         due.event->place_ = Event::not_pending;
         if (due.event->group_->frozen_ == 0) [[likely]]
           return due.event;
+        if (free_slot_ == no_slot) grow_slots();
         park(*due.event, due.order | put_into_slot(*due.event, due.order));
         continue;
       }
     } else {
-      if (events_.empty()) return nullptr;
       if (events_.must_sort()) [[unlikely]] {
+        if (events_.empty()) return nullptr;
         events_.sort_next();
         look_ahead();
       }
@@ -126,6 +132,7 @@ void Simulation::look_ahead() const {
     }
     Event& event = entry.event();
     now_ = Time(Duration(key.at));
+    set_due_ = true;
     if (event.group_->frozen_ != 0) [[unlikely]] {
       park(event, key.order);
       continue;
@@ -137,13 +144,17 @@ void Simulation::look_ahead() const {
 }
 
 [[gnu::always_inline]] inline void Simulation::fire(Event& event) {
-  --live_;
   ++executed_;
   digest_ = (digest_ ^ static_cast<std::uint64_t>(now_.time_since_epoch().count())) *
             0xff51afd7ed558ccdULL;
   digest_ ^= digest_ >> 32;
   trace_.set_cause(event.cause_);
-  event.fire_(event);
+  if (event.fire_ == nullptr) {
+    running_ = event.waiter;
+    running_->handle().resume();
+  } else {
+    event.fire_(event);
+  }
   if (chores_) after_resume();
   running_ = nullptr;
 }
@@ -155,16 +166,17 @@ Stop Simulation::run(std::int64_t deadline) {
     if constexpr (observed) {
       if (observer_ != nullptr) observer_->on_event();
     }
-    if (stop_requested_) return Stop::requested;
-    if (executed_ >= options_.events_max) return Stop::event_budget;
+    if (executed_ >= last_event_) [[unlikely]]
+      return stop_requested_ ? Stop::requested : Stop::event_budget;
   }
-  return live_ == 0 ? Stop::idle : Stop::deadline;
+  return events_pending() == 0 ? Stop::idle : Stop::deadline;
 }
 
 Stop Simulation::run_until(Time deadline) {
   SIM_ASSERT(!ended_, "the run has been shut down");
   const AssertionScope scope(*this);
   stop_requested_ = false;
+  last_event_ = options_.events_max;
   const std::int64_t limit = deadline.time_since_epoch().count();
   const Stop why = observer_ == nullptr ? run<false>(limit) : run<true>(limit);
   if (why == Stop::deadline || why == Stop::idle) now_ = deadline;
@@ -178,16 +190,14 @@ void Simulation::park(Event& event, std::uint64_t order) {
 // A finished task hands over to the one that awaited it from here, not from its own stack, so that
 // the awaiting one may destroy it.
 void Simulation::after_resume() {
-  while (chores_) {
+  do {
     chores_ = false;
     while (next_ != nullptr) {
-      PromiseBase* task = next_;
-      next_ = nullptr;
-      task->resume();
+      running_ = std::exchange(next_, nullptr);
+      running_->handle().resume();
     }
     if (finished_ != nullptr) {
-      Process* process = finished_;
-      finished_ = nullptr;
+      Process* process = std::exchange(finished_, nullptr);
       if (!process->doomed) {
         running_ = nullptr;
         process->unlink();
@@ -195,7 +205,7 @@ void Simulation::after_resume() {
       }
     }
     if (!graveyard_.empty()) bury();
-  }
+  } while (chores_);
 }
 
 void Simulation::bury() {
@@ -210,14 +220,14 @@ void Simulation::bury() {
 void Simulation::cancel(Event& event) noexcept {
   const std::uint32_t place = event.place_;
   event.place_ = Event::not_pending;
-  --live_;
+  ++idle_orders_;
   if ((place & Event::in_ring) != 0) {
     ring_[place & ring_mask_].event = nullptr;
     return;
   }
   free_slot(slots_[place], place);
   ++stale_;
-  if (stale_ > 2 * live_ + stale_max_) compact();
+  if (stale_ > 2 * events_pending() + stale_max_) compact();
 }
 
 void Simulation::compact() noexcept {
@@ -230,7 +240,9 @@ void Simulation::compact() noexcept {
 
 void Simulation::requeue(Event& event, Group& group, Time at, std::uint64_t order) {
   event.group_ = &group;
-  ++live_;
+  --idle_orders_;
+  set_due_ = true;
+  if (free_slot_ == no_slot) grow_slots();
   events_.push(
       {std::max(at, now_).time_since_epoch().count(), order | put_into_slot(event, order)});
 }
@@ -243,7 +255,20 @@ void Simulation::unpark(std::uint32_t slot, std::uint64_t order) {
   }
   Event& event = entry.event();
   free_slot(entry, slot);
+  ++idle_orders_;  // its first one
   enqueue(event, now_);
+}
+
+void Simulation::enqueue(Event& event, Time at) {
+  SIM_ASSERT(at >= now_, "an event lies in the past");
+  const std::uint64_t order = next_order();
+  if (at == now_ && !options_.shuffle_ties) {
+    if (ring_full()) grow_ring();
+    ring_push(event, order);
+    return;
+  }
+  if (free_slot_ == no_slot) grow_slots();
+  events_.push({at.time_since_epoch().count(), order | put_into_slot(event, order)});
 }
 
 void Simulation::grow_slots() {

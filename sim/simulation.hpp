@@ -53,7 +53,8 @@ class Simulation {
   Time now() const { return now_; }
   std::uint64_t seed() const { return options_.seed; }
   std::uint64_t events_executed() const { return executed_; }
-  std::size_t events_pending() const { return live_; }
+  /// Scheduled and not cancelled.
+  std::size_t events_pending() const { return sequence_ - executed_ - idle_orders_; }
 
   /// Runs every event due up to and including `deadline`; the clock then stands at `deadline`
   /// unless the run was stopped earlier.
@@ -63,7 +64,10 @@ class Simulation {
   /// afterwards. Happens by itself when the first host is destroyed.
   void shut_down();
   /// Ends run_until after the current event.
-  void stop() { stop_requested_ = true; }
+  void stop() {
+    stop_requested_ = true;
+    last_event_ = 0;
+  }
 
   /// A stream of random numbers that belongs to (entity, purpose) alone.
   Stream stream(std::string_view entity, std::string_view purpose) const {
@@ -93,17 +97,24 @@ class Simulation {
 
   // Scheduling of events; model code uses sleep_for(), Timer and the primitives of sync.hpp.
   void schedule(Event& event, Group& group, Time at) {
-    SIM_ASSERT(!event.pending(), "an event can be scheduled once at a time");
-    SIM_ASSERT(at >= now_, "an event lies in the past");
-    event.group_ = &group;
-    event.cause_ = trace_.cause();
-    ++live_;
-    enqueue(event, at);
+    label(event, group);
+    if (at <= now_ || options_.shuffle_ties || free_slot_ == no_slot) [[unlikely]]
+      return enqueue(event, at);
+    const std::uint64_t order = sequence_++ << 24;
+    events_.push({at.time_since_epoch().count(), order | put_into_slot(event, order)});
   }
-  void schedule_now(Event& event, Group& group) { schedule(event, group, now_); }
+  void schedule_now(Event& event, Group& group) {
+    label(event, group);
+    if (options_.shuffle_ties || ring_full()) [[unlikely]]
+      return enqueue(event, now_);
+    ring_push(event, sequence_++ << 24);
+  }
   void cancel(Event& event) noexcept;
   /// An order among equals at a later time, as if the event were scheduled now (Timer::arm).
-  std::uint64_t reserve_order() { return next_order(); }
+  std::uint64_t reserve_order() {
+    ++idle_orders_;
+    return next_order();
+  }
   /// Puts an event that has just surfaced back at (at, order); see Timer.
   void requeue(Event& event, Group& group, Time at, std::uint64_t order);
 
@@ -131,13 +142,6 @@ class Simulation {
     std::uint64_t order;
   };
 
-  std::uint32_t take_slot() {
-    if (free_slot_ == no_slot) [[unlikely]]
-      grow_slots();
-    const std::uint32_t slot = free_slot_;
-    free_slot_ = static_cast<std::uint32_t>(slots_[slot].link);
-    return slot;
-  }
   void free_slot(Slot& entry, std::uint32_t slot) noexcept {
     entry.order = 0;
     entry.link = free_slot_;
@@ -153,28 +157,30 @@ class Simulation {
     return sequence << 24;
   }
   std::uint64_t shuffled(std::uint64_t sequence) const;
-  void enqueue(Event& event, Time at) {
-    const std::uint64_t order = next_order();
-    if (at == now_ && !options_.shuffle_ties) {
-      ring_push(event, order);
-    } else {
-      events_.push({at.time_since_epoch().count(), order | put_into_slot(event, order)});
-    }
+  // The slow paths of scheduling stay out of the coroutines that schedule, and with them the
+  // registers that these would save at every resumption.
+  void enqueue(Event& event, Time at);
+  void label(Event& event, Group& group) const {
+    SIM_ASSERT(!event.pending(), "an event can be scheduled once at a time");
+    event.group_ = &group;
+    event.cause_ = trace_.cause();
   }
+  // Precondition: a slot is free.
   std::uint32_t put_into_slot(Event& event, std::uint64_t order) {
-    const std::uint32_t slot = take_slot();
+    const std::uint32_t slot = free_slot_;
+    free_slot_ = static_cast<std::uint32_t>(slots_[slot].link);
     slots_[slot].set(order | slot, event);
-    event.place_ = slot & no_slot;
+    event.place_ = slot;
     return slot;
   }
+  bool ring_full() const { return ring_tail_ - ring_head_ > ring_mask_; }
   void ring_push(Event& event, std::uint64_t order) {
-    if (ring_tail_ - ring_head_ > ring_mask_) [[unlikely]]
-      grow_ring();
-    event.place_ = static_cast<std::uint32_t>(ring_tail_ & no_slot) | Event::in_ring;
+    event.place_ = static_cast<std::uint32_t>(ring_tail_) | Event::in_ring;
     ring_[ring_tail_++ & ring_mask_] = {&event, order};
   }
   void grow_ring();
   Event* next_event(std::int64_t limit);
+  bool set_comes_before(std::uint64_t order);
   void look_ahead() const;
   void prefetch_slot(const EventKey& key) const;
   void prefetch_event(const EventKey& key) const;
@@ -192,16 +198,18 @@ class Simulation {
   Time now_{};
   std::uint64_t sequence_ = 1;
   std::uint64_t executed_ = 0;
-  std::uint64_t parked_ = 0;         // tickets given to parked events
-  std::uint32_t spawned_ = 0;        // numbers given to processes
-  Process* free_process_ = nullptr;  // the first of a list
+  std::uint64_t last_event_ = UINT64_MAX;  // stop when so many have been executed
+  std::uint64_t parked_ = 0;               // tickets given to parked events
+  std::uint32_t spawned_ = 0;              // numbers given to processes
+  Process* free_process_ = nullptr;        // the first of a list
   std::vector<std::unique_ptr<Process[]>> process_blocks_;
   std::uint64_t digest_ = 0x9e3779b97f4a7c15ULL;
   std::uint64_t salt_ = 0;
-  std::size_t live_ = 0;          // scheduled and not cancelled
-  std::size_t stale_ = 0;         // cancelled keys still in the set, or parked
-  std::size_t stale_max_ = 1024;  // so many are worth a search for those in the set
+  std::uint64_t idle_orders_ = 1;  // neither pending nor executed: cancelled or reserved
+  std::size_t stale_ = 0;          // cancelled keys still in the set, or parked
+  std::size_t stale_max_ = 1024;   // so many are worth a search for those in the set
   bool ended_ = false;
+  bool set_due_ = true;  // the set may hold keys that are due now
   bool stop_requested_ = false;
   bool chores_ = false;  // something to do before the next event: finished or doomed processes
   PromiseBase* running_ = nullptr;

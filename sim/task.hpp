@@ -63,7 +63,7 @@ struct PromiseBase : Pooled {
     return child.handle().done();
   }
 
-  /// Continues the coroutine; only from the event loop (an Event's fire function).
+  /// Continues the coroutine; only from an Event's fire function.
   void resume() {
     simulation().running_ = this;
     handle().resume();
@@ -153,36 +153,36 @@ class [[nodiscard]] Task {
 /// An event that resumes the coroutine which waits in it.
 class Wake : public Event {
  public:
-  Wake() : Event(&Wake::fire) {}
+  Wake() : Event(nullptr) {}
   using Event::waiter;
 
  protected:
   explicit Wake(Fire fire_function) : Event(fire_function) {}
-  static void fire(Event& event) { static_cast<Wake&>(event).waiter->resume(); }
 };
 
 /// Control block of a spawned process. The simulation keeps the blocks and uses them again, so that
 /// a ProcessId finds its process, or sees that it has ended, in one step.
-struct Process {
-  Group* group = nullptr;
+///
+/// As an event it is the first resumption, which goes through the event set like every other.
+struct alignas(64) Process : Wake {
+  using Event::group_;
   Process* previous = nullptr;  // newer in the same group
   Process* next = nullptr;      // older; of a free block the next free one
-  PromiseBase* root = nullptr;
   std::uint32_t number = 0;
   bool linked = false;  // in its group's list: not yet killed
   bool doomed = false;  // killed while running: ends at its next suspension
-  Wake start;           // its first resumption goes through the event set like every other
 
   ProcessId id() { return {this, number}; }
+  PromiseBase& root() const { return *waiter; }
   void unlink() noexcept {  // from its group
-    (previous != nullptr ? previous->next : group->newest_) = next;
+    (previous != nullptr ? previous->next : group_->newest_) = next;
     if (next != nullptr) next->previous = previous;
     linked = false;
   }
   // The coroutine; the block becomes free. Its group may be gone by now.
   void destroy(Simulation& sim) noexcept {
-    root->handle().destroy();
-    if (start.pending()) sim.cancel(start);
+    root().handle().destroy();
+    if (pending()) sim.cancel(*this);
     next = sim.free_process_;
     sim.free_process_ = this;
   }
