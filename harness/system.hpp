@@ -105,6 +105,8 @@ struct ProbeSpec {
   sim::Duration interval = std::chrono::milliseconds(200);
   sim::Duration timeout = std::chrono::seconds(2);
   std::string zone;  // of the client
+  /// Between questions on PgBouncer's console, 0: none. Each is a turn of its loop.
+  sim::Duration show_pools{};
   /// Paths that are asked; each costs simulation time.
   bool pgbouncer = true, haproxy = true, direct = true, read = true;
   bool asks(std::string_view path) const {

@@ -29,7 +29,7 @@ std::string_view to_text(Invariant invariant) {
 }
 
 std::string_view to_text(Mechanism mechanism) {
-  static constexpr std::array<std::string_view, 20> texts = {
+  static constexpr std::array<std::string_view, 21> texts = {
       "unexplained",
       "Patroni is dead while PostgreSQL lives",
       "the process was stopped and went on",
@@ -49,6 +49,7 @@ std::string_view to_text(Mechanism mechanism) {
       "the wall clock jumped back and Patroni slept through it",
       "the DCS was not available",
       "its demotion waited for the lock of the main loop",
+      "its cycle waited for requests that loop_wait + 2*retry_timeout <= ttl does not count",
       "the member was rewound"};
   return texts[static_cast<std::size_t>(mechanism)];
 }
@@ -88,15 +89,15 @@ Mechanism InvariantChecker::any_excuse() const {
   return features(config_.version).alive_veto ? Mechanism::none : Mechanism::no_alive_veto;
 }
 
-// Its cycle lost the DCS while it updated /sync: that write and the one of its own key are tried
-// for retry_timeout each before the next cycle looks at the lock. The write may get through at
-// last.
-bool InvariantChecker::busy_with_sync(Time at, MemberId member) const {
-  if (!config_.synchronous_mode || sync_leader_ != member) return false;
+// The rule loop_wait + 2*retry_timeout <= ttl lets a cycle begin loop_wait after the renewal and
+// lose the DCS while it loads and renews. A cycle that loses it just after the renewal waits for
+// /status, /sync or its member key as well, retry_timeout each, and only then looks at the lock.
+bool InvariantChecker::overran(Time expiry, MemberId member) const {
+  const Time renewed = expiry - config_.ttl;  // or up to 0.5 s earlier: etcd's scan
   const MemberState& state = members_[member];
-  const bool late =
-      sync_at_ - state.names_at > config_.retry_timeout && at - sync_at_ < config_.retry_timeout;
-  return sync_standbys_ != state.names || late;
+  const bool next_was_late =
+      state.previous_cycle <= renewed && state.cycle > renewed + config_.loop_wait;
+  return state.cycle <= renewed || next_was_late;
 }
 
 void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
@@ -121,12 +122,10 @@ void InvariantChecker::on_key(Time at, MemberId holder, KeyChange change) {
     case KeyChange::expired:
       if (holder < members_max && members_[holder].writable) {
         Mechanism excuse = excuse_of(holder, at);
-        if (excuse == Mechanism::none && busy_with_sync(at, holder)) {
-          excuse = Mechanism::dcs_unavailable;
-        }
         if (excuse == Mechanism::none && members_[holder].demoting) {
           excuse = Mechanism::demotion_waits;
         }
+        if (excuse == Mechanism::none && overran(at, holder)) excuse = Mechanism::cycle_overran;
         report(Invariant::stops_before_expiry, at, holder, excuse);
       }
       holder_ = nobody;
@@ -241,7 +240,6 @@ void InvariantChecker::note_unnamed(Time at, MemberId member, bool by_start_of_p
 
 void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys) {
   sync_known_ = leader != nobody;
-  sync_at_ = at;
   sync_leader_ = leader;
   sync_standbys_ = standbys;
   if (leader >= members_max || !members_[leader].writable) return;
@@ -253,7 +251,6 @@ void InvariantChecker::on_sync_key(Time at, MemberId leader, MemberSet standbys)
 void InvariantChecker::on_names(Time at, MemberId member, MemberSet names,
                                 bool by_start_of_patroni) {
   members_[member].names = names;
-  members_[member].names_at = at;
   note_unnamed(at, member, by_start_of_patroni);
   if (!config_.synchronous_mode || !members_[member].writable) return;
   if (member == sync_leader_ && (sync_standbys_ & static_cast<MemberSet>(~names)) != 0) {

@@ -60,6 +60,7 @@ enum class Mechanism : std::uint8_t {
   clock_jumped,         // the wall clock jumped back: Patroni sleeps longer by as much
   dcs_unavailable,
   demotion_waits,  // its demotion waited for the thread that had to carry it out
+  cycle_overran,   // its cycle waited for requests that the timeouts' rule does not count
   rewound,
 };
 std::string_view to_text(Mechanism mechanism);
@@ -83,6 +84,11 @@ class InvariantChecker {
   enum class Life : std::uint8_t { running, dead, frozen };
   /// The Patroni process of a member.
   void on_patroni(sim::Time at, MemberId member, Life life);
+  /// A cycle of its Patroni begins.
+  void on_cycle(sim::Time at, MemberId member) {
+    members_[member].previous_cycle = members_[member].cycle;
+    members_[member].cycle = at;
+  }
   void on_pause(bool paused) { paused_ = paused; }
   /// The wall clock of a member's host jumped.
   void on_clock(sim::Time at, MemberId member, sim::Duration jump);
@@ -128,7 +134,7 @@ class InvariantChecker {
     Life patroni = Life::running;
     bool was_dead = false;  // while PostgreSQL wrote
     bool was_frozen = false;
-    sim::Time names_at{};  // of the last change of its names
+    sim::Time cycle{}, previous_cycle{};  // when they began
     bool writable = false;
     bool former_primary = false;
     bool failsafe = false;
@@ -151,7 +157,7 @@ class InvariantChecker {
   Mechanism excuse_of_loss(const Ledger& ledger, const Loss& loss, const WalHistory& history,
                            Lsn end) const;
   Mechanism excuse_of(MemberId member, sim::Time at) const;
-  bool busy_with_sync(sim::Time at, MemberId member) const;
+  bool overran(sim::Time at, MemberId member) const;
   Mechanism any_excuse() const;
 
   PatroniConfig config_;
@@ -169,7 +175,6 @@ class InvariantChecker {
   bool ever_frozen_ = false;
   bool sync_known_ = false;
   MemberId sync_leader_ = nobody;
-  sim::Time sync_at_{};  // of its last change
   MemberSet sync_standbys_ = 0;
   Lsn status_lsn_;
   Timeline newest_ = 0;

@@ -28,6 +28,7 @@ Patroni::Patroni(sim::Group& group, PatroniConfig config, Dcs& dcs, PostgresServ
       command_stream_(group.simulation().stream(config_.name, "patroni command")),
       jitter_stream_(group.simulation().stream(config_.name, "patroni retry")),
       exit_stream_(group.simulation().stream(config_.name, "postmaster exit")),
+      slowness_(group.simulation(), config_.machine.empty() ? config_.name : config_.machine),
       rest_(group, "8008"),
       watchdog_(*this, group.host().kernel()),
       supervisor_(*this, group.host().kernel()) {
@@ -211,6 +212,7 @@ Task<> Patroni::nosync_handshake() {
 
 Task<> Patroni::run_cycle() {
   m_.status_fresh = false;
+  if (observer_ != nullptr) observer_->on_cycle(config_.member);
   Step step = co_await cycle();
   const bool failed = step == Step::dcs_error;
   if (failed != m_.dcs_failing) note(failed ? kinds::dcs_error : kinds::dcs_back);

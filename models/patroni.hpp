@@ -26,6 +26,7 @@
 #include "models/patroni_config.hpp"
 #include "models/patroni_race.hpp"
 #include "models/postgres.hpp"
+#include "models/slowness.hpp"
 #include "sim/host.hpp"
 #include "sim/sync.hpp"
 #include "sim/task.hpp"
@@ -36,6 +37,8 @@ namespace predrill::models {
 /// Told what a member does with its power; for checkers.
 class PatroniObserver {
  public:
+  /// A cycle of its loop begins.
+  virtual void on_cycle(MemberId member) = 0;
   /// pg_ctl promote is about to be called.
   virtual void on_promote(MemberId member) = 0;
   /// A leader goes on without the DCS because all members agreed.
@@ -269,6 +272,7 @@ class Patroni final : sim::GroupResource {
   sim::Gate between_cycles_{true};
   sim::Stream start_stream_, rest_stream_, cycle_stream_, thread_stream_, command_stream_,
       jitter_stream_, exit_stream_;
+  Slowness slowness_;
   RestListener rest_;
   sim::Timer<Patroni, &Patroni::watchdog_fires> watchdog_;
   sim::Timer<Patroni, &Patroni::supervise> supervisor_;

@@ -66,6 +66,7 @@ struct PatroniTags {
 struct PatroniConfig {
   MemberId member = 0;
   std::string name = "patroni";
+  std::string machine;  // if members share one; see Slowness
   PatroniVersion version = PatroniVersion::v3_3_2;
 
   // Dynamic configuration.

@@ -159,7 +159,7 @@ Task<Patroni::Step> Patroni::enforce_primary_role(const bool just_acquired) {
 
 // Postgresql.promote
 Task<> Patroni::promote() {
-  const Duration command = timings_.promote_command.sample_duration(command_stream_);
+  const Duration command = slowness_.sample(timings_.promote_command, command_stream_);
   co_await sim::sleep_for(command);
   m_.promote_signalled = true;
   if (observer_ != nullptr) observer_->on_promote(config_.member);

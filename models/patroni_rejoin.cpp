@@ -16,19 +16,6 @@ namespace {
 constexpr Duration pg_ctl_timeout = 60s;
 constexpr Duration polling_interval = 1s;  // utils.py, polling_loop
 
-// What a machine is slow with now it is slow with a moment later, too: of two such delays each is,
-// with the chance `share`, at the same quantile. share² is their rank correlation; lab: 0.56
-// between single-user recovery and start in the 19 restarts that were fitted, 0.64 in 19 others;
-// 0.38 to 0.46 between either and the pid file.
-Duration of_the_machine(sim::Group& group, const std::string& machine,
-                        const sim::Distribution& delay, sim::Stream& own) {
-  constexpr double share = 0.75;
-  const std::uint64_t together = group.simulation().stream(machine, "slowness").next();
-  const std::uint64_t alone = own.next();
-  const bool with_the_others = own.unit() < share;
-  return delay.duration_from_draw(with_the_others ? together : alone);
-}
-
 bool unclean(ControlState state) {
   return state == ControlState::in_production || state == ControlState::shutting_down ||
          state == ControlState::in_crash_recovery;
@@ -144,8 +131,7 @@ Task<Patroni::Step> Patroni::handle_rewind() {
 }
 
 Task<> Patroni::crash_recovery() {
-  const Duration around =
-      of_the_machine(group_, config_.name, timings_.single_user_mode, command_stream_);
+  const Duration around = slowness_.sample(timings_.single_user_mode, command_stream_);
   co_await sim::sleep_for(around);
   const bool clean = co_await postgres_.single_user_recovery();
   co_await finish(clean);
@@ -185,8 +171,7 @@ Task<> Patroni::run_reinitialize(const MemberId leader) {
 Task<bool> Patroni::start_postgres(const StartAs as, const MemberId node, const Duration limit) {
   set_state(MemberData::State::starting);
   m_.role = as == StartAs::primary ? Role::primary : Role::replica;
-  const Duration command =
-      of_the_machine(group_, config_.name, timings_.start_command, command_stream_);
+  const Duration command = slowness_.sample(timings_.start_command, command_stream_);
   co_await sim::sleep_for(command);
   postgres_.use_slot(config_.use_slots);
   const bool forked = postgres_.start(as, node);
@@ -194,10 +179,10 @@ Task<bool> Patroni::start_postgres(const StartAs as, const MemberId node, const 
     set_state(MemberData::State::start_failed);
     co_return false;
   }
-  const Duration noticed = of_the_machine(group_, config_.name, timings_.pid_file, command_stream_);
+  const Duration noticed = slowness_.sample(timings_.pid_file, command_stream_);
   co_await sim::sleep_for(noticed);
   const sim::Time deadline = sim::later(group_.now(), limit);
-  const Duration after = timings_.after_start.sample_duration(command_stream_);
+  const Duration after = slowness_.sample(timings_.after_start, command_stream_);
   const sim::Time end = group_.now() + after;
   // wait_for_port_open and wait_for_startup: pg_isready is a program, and its first answer counts
   // only if there is none.

@@ -68,6 +68,7 @@ void Pgbouncer::start() {
   listener_.open();
   group_.spawn(accept_clients());
   group_.spawn(janitor());
+  if (console_interval_ > 0s) group_.spawn(console());
   emit(pgbouncer::started);
 }
 

@@ -142,6 +142,8 @@ class Pgbouncer {
   std::vector<PgbouncerServerRow> show_servers() const;
   std::size_t clients() const { return client_count_; }
   const PgbouncerStats& stats() const { return stats_; }
+  /// Somebody asks the console so often from the next start on, an exporter for one.
+  void ask_console(sim::Duration interval) { console_interval_ = interval; }
   /// Keeps a row per pool from now on, at each janitor run that is at least this far from the last.
   void record_samples(sim::Duration interval) { sample_interval_ = interval; }
   const std::vector<PgbouncerPoolSample>& samples() const { return samples_; }
@@ -285,6 +287,7 @@ class Pgbouncer {
 
   // pgbouncer_janitor.cpp: janitor.c and the console
   sim::Task<> janitor();
+  sim::Task<> console();
   void maintain_servers(Pool& pool);
   void maintain_idle(Pool& pool, StatList<Server>& list, bool idle_test);
   void maintain_active(Pool& pool);
@@ -308,6 +311,7 @@ class Pgbouncer {
   sim::EntityId entity_;
   sim::Stream stream_;
   PgbouncerStats stats_;
+  sim::Duration console_interval_{};
   sim::Duration sample_interval_{};
   sim::Time last_sample_{};
   std::vector<PgbouncerPoolSample> samples_;

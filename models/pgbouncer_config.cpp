@@ -21,7 +21,11 @@ PgbouncerTimings::PgbouncerTimings()
                                 .with_source("measured, PgBouncer 1.18: PBKDF2 at each login")),
       login_scram_plaintext_cached(
           Distribution::constant(sim::Duration(250us))
-              .with_source("measured, PgBouncer 1.25 development build: cached keys")) {}
+              .with_source("measured, PgBouncer 1.25 development build: cached keys")),
+      console_late(
+          Distribution::quantiles(
+              {{0., sim::Duration(1000us)}, {0.5, 1300us}, {0.9, 1600us}, {1., 5000us}})
+              .with_source("lab: 43 questions, one a second, were 1.001 to 1.005 s apart")) {}
 
 const Distribution& PgbouncerTimings::login(const PgbouncerConfig& config) const {
   constexpr int caches_keys = 25;

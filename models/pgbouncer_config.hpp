@@ -92,7 +92,8 @@ struct PgbouncerTimings {
   sim::Distribution login_scram_secret;
   sim::Distribution login_scram_plaintext;         // before 1.25
   sim::Distribution login_scram_plaintext_cached;  // from 1.25
-  int server_login_round_trips = 2;                // beyond connect and startup: the two of SCRAM
+  sim::Distribution console_late;    // between two questions of somebody who sleeps in between
+  int server_login_round_trips = 2;  // beyond connect and startup: the two of SCRAM
   /// Time of the thread that one client login takes under this configuration.
   const sim::Distribution& login(const PgbouncerConfig& config) const;
 };

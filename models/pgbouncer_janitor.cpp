@@ -97,6 +97,19 @@ sim::Task<> Pgbouncer::janitor() {
   }
 }
 
+// Each question is a turn of the loop for all pools, so a login that has failed is tried again with
+// the first one after server_login_retry: lab, six times in a row within 1 ms of a question.
+sim::Task<> Pgbouncer::console() {
+  const sim::Duration phase = stream_.uniform(0s, console_interval_);
+  co_await sim::sleep_for(phase);
+  for (;;) {
+    for (const auto& pool : pools_) call_attention(*pool);
+    per_loop_maint();
+    const sim::Duration late = timings_.console_late.sample_duration(stream_);
+    co_await sim::sleep_for(console_interval_ + late);
+  }
+}
+
 // pool_server_maint
 void Pgbouncer::maintain_servers(Pool& pool) {
   maintain_idle(pool, pool.used, false);

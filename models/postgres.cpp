@@ -68,6 +68,7 @@ PostgresServer::PostgresServer(sim::Host& host, PostgresConfig config, Disk& dis
       reloads_(host.simulation().stream(config_.name, "reload")),
       copies_(host.simulation().stream(config_.name, "copy")),
       tails_(host.simulation().stream(config_.name, "tail")),
+      slowness_(host.simulation(), config_.machine.empty() ? config_.name : config_.machine),
       cpus_(config_.cores == 0 ? INT32_MAX : config_.cores),
       group_(host, "postgres"),
       sql_(group_, "5432", backlog(config_)),

@@ -27,6 +27,7 @@
 #include "models/lsn.hpp"
 #include "models/postgres_config.hpp"
 #include "models/replication.hpp"
+#include "models/slowness.hpp"
 #include "models/sql.hpp"
 #include "models/wal.hpp"
 #include "sim/host.hpp"
@@ -402,6 +403,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   sim::Duration open_flow_delay_{};  // commit until acknowledged
   sim::Stream forks_, authentications_, queries_, starts_, replays_, promotions_, slow_promotions_,
       misses_, stops_, checkpoints_, crashes_, sends_, reloads_, copies_, tails_;
+  Slowness slowness_;
   Session* newest_session_ = nullptr;
   Walreceiver* walreceiver_ = nullptr;
   std::array<Walsender*, members_max> walsenders_{};

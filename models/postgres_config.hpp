@@ -16,6 +16,7 @@ namespace predrill::models {
 struct PostgresConfig {
   MemberId member = 0;
   std::string name = "postgres";  // of the member: traces, random streams
+  std::string machine;            // if members share one; see Slowness
   std::int32_t max_connections = 100;
   std::int32_t superuser_reserved_connections = 3;
   sim::Duration wal_sender_timeout = std::chrono::seconds(60);

@@ -20,7 +20,7 @@ constexpr std::uint64_t checkpoint_record_bytes = 120;  // with its page header 
 // ---- start ---------------------------------------------------------------------------------
 
 sim::Task<void> PostgresServer::postmaster() {
-  co_await sim::sleep_for(timings_.start.sample_duration(starts_));
+  co_await sim::sleep_for(slowness_.sample(timings_.start, starts_));
   sql_.open();
   replication_.open();
   group_.spawn(accept_sessions());
@@ -121,7 +121,7 @@ sim::Task<void> PostgresServer::promotion() {
   flow_.set_replay_paused(now(), false);
   emit(postgres_kinds::promotion_started,
        static_cast<std::int64_t>(flow_.received(now()) - flow_.replayed(now())));
-  Duration work = timings_.promotion.sample_duration(promotions_);
+  Duration work = slowness_.sample(timings_.promotion, promotions_);
   const bool slow = slow_promotions_.chance(timings_.promotion_slow_share);
   const Duration slept = timings_.promotion_slow.sample_duration(slow_promotions_);
   if (slow) work += slept;
@@ -224,7 +224,7 @@ sim::Task<bool> PostgresServer::checkpoint() {
   const Lsn redo = replayed();
   const DiskResult written = co_await disk_.write(dirty_bytes());
   // Files are synced even if nothing had to be written.
-  co_await sim::sleep_for(timings_.shutdown_checkpoint.sample_duration(stops_));
+  co_await sim::sleep_for(slowness_.sample(timings_.shutdown_checkpoint, stops_));
   if (life != life_ || volatile_.source == Source::durable || written != DiskResult::ok) {
     co_return false;
   }
@@ -254,7 +254,7 @@ sim::Task<void> PostgresServer::shutdown(StopMode mode) {
   if (mode == StopMode::fast) {
     // Lab, 13 fast stops: PgBouncer's session had ended 13 ms after the signal on average; the last
     // process had after 31 ms (p50 of all).
-    const Duration all = timings_.stop_sessions.sample_duration(stops_);
+    const Duration all = slowness_.sample(timings_.stop_sessions, stops_);
     co_await sim::sleep_for(all * 2 / 5);
     end_sessions(SqlState::admin_shutdown);
     co_await sim::sleep_for(all - all * 2 / 5);
@@ -283,7 +283,7 @@ sim::Task<bool> PostgresServer::shutdown_primary() {
   update_background();
   durable_.control.state = ControlState::shutting_down;
   changed_.notify_all();
-  co_await sim::sleep_for(timings_.shutdown_checkpoint.sample_duration(checkpoints_));
+  co_await sim::sleep_for(slowness_.sample(timings_.shutdown_checkpoint, checkpoints_));
   const DiskResult written = co_await disk_.write(dirty_bytes() + volatile_.unflushed_bytes);
   if (written != DiskResult::ok) {
     emit(postgres_kinds::panic);
@@ -350,7 +350,7 @@ sim::Task<bool> PostgresServer::single_user_recovery() {
   const std::uint32_t host_life = host_.incarnation();
   const Duration replay =
       time_for(durable_.control.clean() ? 0 : wal_since_redo(), draw_replay_rate());
-  co_await sim::sleep_for(timings_.start.sample_duration(starts_) + replay);
+  co_await sim::sleep_for(slowness_.sample(timings_.start, starts_) + replay);
   const DiskResult written =
       co_await disk_.write(std::min(wal_since_redo(), config_.shared_buffers));
   if (host_life != host_.incarnation() || written != DiskResult::ok || !durable_.intact) {

@@ -87,6 +87,13 @@ std::string losses(const std::vector<live::DrillRecord>& records) {
       }
       text += "\n";
     }
+    std::uint32_t waiting = 0;
+    for (const PoolReading& reading : record.measures.pool) {
+      waiting = std::max(waiting, reading.cl_waiting);
+    }
+    if (waiting > 0) {
+      text += "    clients that waited in PgBouncer: up to " + std::to_string(waiting) + "\n";
+    }
   }
   return text;
 }

@@ -96,7 +96,9 @@ constexpr std::array<Explanation, 14> table = {{
      "15 s",
      "After a failed try the pool waits this long, counted from the start of that try, before the "
      "next one: after a failover up to server_login_retry + U(0, 1/3 s) is lost although the "
-     "new primary is ready. Meanwhile, if no server is left, every new query fails at once with "
+     "new primary is ready. Whatever makes its loop turn earlier than the janitor may be the "
+     "next try: a client, or a monitor that asks the console. Meanwhile, if no server is left, "
+     "every new query fails at once with "
      "08P01 `server login has been failing`, and the client is closed; those already queued stay. "
      "The first try after a crash is immediate, so it matters only if that fails, as it does "
      "where no primary accepts connections yet. 1 s costs one connection attempt a second. From "

@@ -50,6 +50,10 @@ InvariantWatch::~InvariantWatch() {
   world_.set_observer(nullptr);
 }
 
+void InvariantWatch::on_cycle(MemberId member) {
+  checker_.on_cycle(now(), member);
+}
+
 void InvariantWatch::on_promote(MemberId member) {
   promoted(member);
   seen_[member].promoting = true;

@@ -23,6 +23,7 @@ class InvariantWatch final : public sim::TraceSink, public models::PatroniObserv
   InvariantWatch& operator=(const InvariantWatch&) = delete;
 
   void on_record(const sim::Trace& trace, const sim::Record& record) override;
+  void on_cycle(models::MemberId member) override;
   void on_promote(models::MemberId member) override;
   void on_failsafe(models::MemberId member, bool active) override;
 

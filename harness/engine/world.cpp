@@ -223,6 +223,7 @@ void World::build_poolers() {
     }
     if (service_) service_->add_node(host);
     poolers_.push_back(std::make_unique<models::Pgbouncer>(host, book_, config, dns_.get()));
+    poolers_.back()->ask_console(system_.probe.show_pools);
     pooler_addresses_.push_back(book_.add(poolers_.back()->listener()));
     host.on_boot([pooler = poolers_.back().get()] { pooler->start(); });
   }
@@ -387,6 +388,10 @@ void World::route_to(MemberId primary) {
   models::AddressList addresses;
   addresses.add(members_[primary]->address);
   service_->select(addresses);
+}
+
+void World::on_cycle(MemberId member) {
+  if (observer_ != nullptr) observer_->on_cycle(member);
 }
 
 void World::on_failsafe(MemberId member, bool active) {

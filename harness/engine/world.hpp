@@ -95,6 +95,7 @@ class World final : models::PatroniObserver, models::KubernetesObserver {
   sim::HostSet all_but(const sim::HostSet& set);
 
  private:
+  void on_cycle(models::MemberId member) override;
   void on_promote(models::MemberId member) override;
   void on_failsafe(models::MemberId member, bool active) override;
   void on_change(const models::EtcdEvent& change) override;

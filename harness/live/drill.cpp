@@ -12,6 +12,7 @@
 
 #include "harness/cli/output_files.hpp"
 #include "harness/engine/campaign.hpp"
+#include "harness/live/console.hpp"
 #include "harness/live/lab_faults.hpp"
 #include "harness/live/network_namespace.hpp"
 #include "harness/live/pg.hpp"
@@ -176,25 +177,20 @@ class Observation {
     }
   }
 
-  // SHOW POOLS once a second.
   void sample(const std::stop_token& stop) {
+    const Duration interval = scenario_.system.probe.show_pools;
     const LabHost* host = lab_.plan().find("pgbouncer");
-    if (host == nullptr) return;
-    PgClient console(connection_text({host->address}, pgbouncer_port, "pgbouncer", false));
+    if (host == nullptr || interval == 0s) return;
+    Console console(connection_text({host->address}, pgbouncer_port, "pgbouncer", false));
     while (!stop.stop_requested()) {
-      const SqlEnd end = console.execute("SHOW POOLS", 1s);
-      for (const auto& row : end.rows) {
-        if (row.empty() || row[0] != lab_.plan().database) continue;
-        const auto value = [&](const char* name) -> std::uint32_t {
-          const auto at = std::find(end.columns.begin(), end.columns.end(), name);
-          if (at == end.columns.end()) return 0;
-          const auto& text = row[static_cast<std::size_t>(at - end.columns.begin())];
-          return static_cast<std::uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
-        };
-        pool_.push_back(
-            {now(), value("cl_active"), value("cl_waiting"), value("sv_active"), value("sv_idle")});
+      for (const ConsolePool& pool : console.show_pools(1s).value_or(std::vector<ConsolePool>{})) {
+        if (pool.database != lab_.plan().database) continue;
+        pool_.push_back({now(), pool.cl_active, pool.cl_waiting, pool.sv_active, pool.sv_idle});
       }
-      for (int i = 0; i < 10 && !stop.stop_requested(); ++i) std::this_thread::sleep_for(100ms);
+      constexpr Duration step = 100ms;
+      for (Duration slept{}; slept < interval && !stop.stop_requested(); slept += step) {
+        std::this_thread::sleep_for(std::min<Duration>(step, interval - slept));
+      }
     }
   }
 

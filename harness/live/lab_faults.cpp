@@ -182,10 +182,13 @@ Problem LabFault::freeze(const LabHost& host, bool stop) {
       if (!wanted) continue;
       if (Problem problem = kill_one(host, process, signal)) return problem;
     }
-  } else {
-    signal_all(host.network, SIGCONT);
+    return std::nullopt;
   }
-  if (whole && !stop) return lab_.cable(host, true);
+  // A machine that goes on has its network: who sent before it had would try again 1 s later.
+  if (whole) {
+    if (Problem problem = lab_.cable(host, true)) return problem;
+  }
+  signal_all(host.network, SIGCONT);
   return std::nullopt;
 }
 

@@ -122,6 +122,7 @@ void SystemLoader::read_probe(const Value& value, SystemSpec& spec) {
   assign(spec.probe.interval, reader.optional("interval").duration(sim::Duration(1ms)));
   assign(spec.probe.timeout, reader.optional("timeout").duration(sim::Duration(1ms)));
   assign(spec.probe.zone, zone(reader.optional("zone")));
+  assign(spec.probe.show_pools, reader.optional("show_pools").duration());
   const Value paths = reader.optional("paths");
   if (!paths.exists()) return;
   spec.probe.pgbouncer = spec.probe.haproxy = spec.probe.direct = spec.probe.read = false;

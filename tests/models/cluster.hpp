@@ -274,6 +274,7 @@ class Cluster : sim::TraceSink, PatroniObserver {
     MemberSet names = 0;
   };
 
+  void on_cycle(MemberId member) override { checker.on_cycle(now(), member); }
   void on_promote(MemberId member) override {
     ++promotions_;
     received_at_promotion_ = postgres(member).received();

@@ -29,6 +29,8 @@ InvariantChecker led(const PatroniConfig& config = {}) {
   c.on_names(at(1s), 0, only(1));
   c.on_writable(at(1s), 0, true);
   c.on_sync_key(at(2s), 0, only(1));
+  c.on_cycle(at(9s), 0);
+  c.on_cycle(at(20s), 0);
   REQUIRE(c.violations().empty());
   return c;
 }
@@ -243,23 +245,28 @@ TEST_CASE("invariants: I9, the demotion waited for its thread") {
   }
 }
 
-TEST_CASE("invariants: I9, an update of /sync was under way when the DCS was lost") {
-  InvariantChecker c = led(synchronous());
-  c.on_sync_key(at(9s), 0, 0);
-  c.on_names(at(9s), 0, only(2));
-  SECTION("the new name never got there") {
+TEST_CASE("invariants: I9, when the cycle before the end of the lease began") {
+  // ttl 30 s, loop_wait 10 s: the lease that expires at 40 s was renewed at 10 s.
+  InvariantChecker c = led();
+  SECTION("before the renewal: it has waited for other requests since") {
+    c.on_cycle(at(9950ms), 0);
     c.on_key(at(40s), 0, Key::expired);
-    CHECK(only_one(c, Invariant::stops_before_expiry, Mechanism::dcs_unavailable));
+    CHECK(only_one(c, Invariant::stops_before_expiry, Mechanism::cycle_overran));
   }
-  SECTION("it got through when the DCS was back, too late for the lease") {
-    c.on_sync_key(at(39s), 0, only(2));
-    c.on_key(at(40s), 0, Key::expired);
-    CHECK(only_one(c, Invariant::stops_before_expiry, Mechanism::dcs_unavailable));
-  }
-  SECTION("it was complete") {
-    c.on_sync_key(at(11s), 0, only(2));
+  SECTION("in time: it should have demoted") {
     c.on_key(at(40s), 0, Key::expired);
     CHECK(only_one(c, Invariant::stops_before_expiry));
+  }
+  SECTION("one after the other: one of them should have") {
+    c.on_cycle(at(30s), 0);
+    c.on_key(at(40s), 0, Key::expired);
+    CHECK(only_one(c, Invariant::stops_before_expiry));
+  }
+  SECTION("late: the one before it had waited") {
+    c.on_cycle(at(9950ms), 0);
+    c.on_cycle(at(30s), 0);
+    c.on_key(at(40s), 0, Key::expired);
+    CHECK(only_one(c, Invariant::stops_before_expiry, Mechanism::cycle_overran));
   }
 }
 

@@ -220,6 +220,28 @@ TEST_CASE("pgbouncer: login retries, fast fail for new queries, the queued ones 
   CHECK(queued.at() <= Duration(15s) + Duration(1s) + e + Duration(30ms));
 }
 
+TEST_CASE("pgbouncer: a question on the console lets it try the login again", "[pgbouncer]") {
+  const auto attempts = [](Duration asked) {
+    auto c = transaction_pool(1);
+    c.server_login_retry = 1s;
+    World w(c);
+    w.pooler->kill();
+    w.pooler->ask_console(asked);
+    w.pooler->start();
+    w.session({query(60s)});
+    w.session({query(10ms)}, 100ms);  // waits, and does nothing else
+    w.until(5s);
+    w.first.kill();
+    const std::uint64_t before = w.pooler->stats().server_login_attempts;
+    w.until(45s);
+    return w.pooler->stats().server_login_attempts - before;
+  };
+  // In 40 s: every fourth turn of the janitor, a third of a second apart; or every question, which
+  // come 1.001 to 1.005 s apart.
+  CHECK(attempts(0s) == Approx(30).margin(1));
+  CHECK(attempts(1s) == Approx(40).margin(1));
+}
+
 TEST_CASE("pgbouncer: the first attempt after a crash is immediate", "[pgbouncer]") {
   World w(transaction_pool(1));
   w.session({query(60s)});

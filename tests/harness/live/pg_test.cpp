@@ -2,48 +2,14 @@
 
 #include <catch2/catch.hpp>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <chrono>
+
+#include "tests/harness/live/silent_server.hpp"
 
 using namespace predrill::harness::live;
 using namespace std::chrono_literals;
 using predrill::models::Outcome;
 using predrill::models::SqlState;
-
-namespace {
-
-// A port on loopback whose owner accepts and never answers: like a server that stands still.
-class SilentServer {
- public:
-  SilentServer() {
-    socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof address;
-    ::bind(socket_, any, size);
-    ::getsockname(socket_, any, &size);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentServer() { ::close(socket_); }
-  SilentServer(const SilentServer&) = delete;
-  SilentServer& operator=(const SilentServer&) = delete;
-  void listen() { ::listen(socket_, 8); }
-  std::string connection() const {
-    return "host=127.0.0.1 port=" + std::to_string(port_) + " user=x dbname=x sslmode=disable";
-  }
-
- private:
-  int socket_ = -1;
-  int port_ = 0;
-};
-
-}  // namespace
 
 TEST_CASE("live: what libpq says becomes the outcome that the journal knows", "[live]") {
   const auto outcome = [](const char* text, const char* state) {
