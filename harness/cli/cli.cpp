@@ -135,6 +135,9 @@ void add_lint(CLI::App& app, LintCommand& lint, int& status) {
   add_common(*command, lint.common);
   command->footer(
       "Each finding says what it costs with and without its fix, simulated under the same seeds.\n"
+      "Examples:\n"
+      "  predrill lint scenarios/systems/user-profile-db\n"
+      "  predrill lint scenarios/systems/user-profile-db --sarif lint.sarif\n"
       "Exit status: 0 no error among the findings; 1 there is one.\n");
   command->callback([&lint, &status] { status = command_lint(lint); });
 }
@@ -218,6 +221,14 @@ void add_lab(CLI::App& app, LabCommand& lab, int& status) {
                       "the system file, as for the simulator (default: scenarios/lab)");
   lab_app->add_option("--set", lab.settings, "path=value: change a setting, e.g. patroni.ttl=20")
       ->allow_extra_args(false);
+  lab_app->footer(
+      "Needs root and Debian's packages, which ./predrill lab up installs.\n"
+      "Examples:\n"
+      "  predrill lab up\n"
+      "  predrill drill scenarios/lab/node-loss.json --on lab --repeat 3\n"
+      "  predrill lab down                          nothing of it is left\n"
+      "  predrill lab up --name fast --set patroni.ttl=20 --set patroni.loop_wait=5 \\\n"
+      "      --set patroni.retry_timeout=5          another one beside it\n");
   lab_app->callback([&] { status = command_lab(lab); });
 }
 
@@ -238,6 +249,17 @@ void add_drill(CLI::App& app, DrillCommand& drill, int& status) {
   drill_app->add_option("--confirm", drill.confirm, "the target's name, typed, if it is no lab");
   drill_app->add_option("--out", drill.out, "folder for predictions, journals and drills.jsonl");
   add_common(*drill_app, drill.common);
+  drill_app->footer(
+      "Examples:\n"
+      "  predrill drill scenarios/lab/node-loss.json --on lab --repeat 3\n"
+      "  predrill drill scenarios/lab/node-loss.json --on lab --dry-run    what it would do\n"
+      "  predrill drill --recover                   after a kill -9 in the middle of one\n"
+      "  predrill drill switchover.json --on patroni:http://10.0.0.1:8008  dry run; to do it:\n"
+      "  predrill drill switchover.json --on patroni:http://10.0.0.1:8008 --execute --confirm "
+      "NAME\n"
+      "Exit status: 0 objectives met; 1 one is missed; 3 undecided, also if nothing shows that "
+      "the\n"
+      "fault happened; 4 refused.\n");
   drill_app->callback([&] { status = command_drill(drill); });
 }
 
@@ -247,6 +269,13 @@ void add_compare(CLI::App& app, CompareCommand& compare, CompareCommand& calibra
   compare_app->add_option("DRILLS", compare.files, "drills.jsonl of measured drills")->required();
   compare_app->add_flag("--stages", compare.stages, "each stage of the RTO, too");
   add_common(*compare_app, compare.common);
+  compare_app->footer(
+      "Examples:\n"
+      "  predrill compare scenarios/lab/measured/*/node-loss.jsonl --stages\n"
+      "  predrill compare scenarios/lab/measured/*/*.jsonl          minutes: 200 runs a drill\n"
+      "  predrill compare drills.jsonl --format json > comparison.json\n"
+      "  predrill report comparison.json -o comparison.html\n"
+      "Exit status: 0 every cell holds; 1 one differs.\n");
   compare_app->callback([&] { status = command_compare(compare); });
 
   CLI::App* calibrate_app = app.add_subcommand("calibrate",
@@ -257,6 +286,11 @@ void add_compare(CLI::App& app, CompareCommand& compare, CompareCommand& calibra
   calibrate_app->add_option("--out", calibrate.out,
                             "the file to write, for \"files\": {\"calibration\": ...}");
   add_common(*calibrate_app, calibrate.common);
+  calibrate_app->footer(
+      "Examples:\n"
+      "  predrill calibrate drills.jsonl\n"
+      "  predrill calibrate scenarios/lab/measured/*/*.jsonl --out calibration.json\n"
+      "Exit status: 0 at least one delay was fitted; 3 too few drills for any.\n");
   calibrate_app->callback([&] { status = command_calibrate(calibrate); });
 }
 
@@ -314,6 +348,14 @@ int parse_and_run(int argc, const char* const* argv) {
       ->delimiter(',');
   add_folder(*rehearse_app, rehearse.out, rehearse.resume);
   add_common(*rehearse_app, rehearse.common);
+  rehearse_app->footer(
+      "Examples:\n"
+      "  predrill rehearse scenarios/systems/user-profile-db\n"
+      "  predrill rehearse scenarios/systems/user-profile-db --faults node_loss,freeze --runs "
+      "5000\n"
+      "  predrill rehearse scenarios/systems/user-profile-db --set patroni.ttl=20\n"
+      "Exit status: 0 objectives met; 1 a fault misses one; 130 interrupted by Ctrl-C, with what\n"
+      "was finished.\n");
   rehearse_app->callback([&] { status = command_rehearse(rehearse); });
 
   WhatIfCommand what_if;
@@ -338,6 +380,11 @@ int parse_and_run(int argc, const char* const* argv) {
                    "crashes to simulate where a record claims an expired leader key")
       ->capture_default_str();
   add_common(*audit_app, audit.common);
+  audit_app->footer(
+      "Examples:\n"
+      "  predrill audit scenarios/drills/user-profile-db-2025-10-09.json\n"
+      "  predrill audit scenarios/drills/user-profile-db-2025-10-09.json --claim node_loss\n"
+      "Exit status: 0 the record is compatible with the claim; 1 it is not; 3 it does not tell.\n");
   audit_app->callback([&] { status = command_audit(audit); });
 
   GateCommand gate;
@@ -360,6 +407,11 @@ int parse_and_run(int argc, const char* const* argv) {
   CLI::App* validate_app =
       app.add_subcommand("validate", "check scenario and system files and all that they name");
   validate_app->add_option("FILE", files, "files, or folders with a system.json")->required();
+  validate_app->footer(
+      "Examples:\n"
+      "  predrill validate scenarios/systems/user-profile-db\n"
+      "  predrill validate scenarios/drills/*.json\n"
+      "Exit status: 0 all can be used; 2 one cannot, and every problem is named with its line.\n");
   validate_app->callback([&] { status = command_validate(files); });
 
   std::vector<std::string> imported;
@@ -389,6 +441,10 @@ int parse_and_run(int argc, const char* const* argv) {
   CLI::App* list_app =
       app.add_subcommand("list", "what there is: faults, measures, settings, models, scenarios");
   list_app->add_option("WHAT", what, "one of them; all if left out");
+  list_app->footer(
+      "Examples:\n"
+      "  predrill list faults\n"
+      "  predrill list settings\n");
   list_app->callback([&] { status = command_list(what); });
 
   std::string name;

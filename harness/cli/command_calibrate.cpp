@@ -7,14 +7,19 @@
 #include "harness/cli/output_files.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/live/calibrate.hpp"
+#include "harness/report/progress.hpp"
 
 namespace predrill::harness {
 
 int command_calibrate(const CompareCommand& command) {
   const auto records = read_drills(command);
   if (!records) return exit_usage;
-  const live::CompareOptions options = compare_options(command);
+  live::CompareOptions options = compare_options(command);
+  // Half of the drills before a fit, the same half after it, and all of them.
+  Progress progress("simulating drills", 2 * static_cast<std::int64_t>(records->size()));
+  options.progress = [&progress] { progress.add(); };
   const live::Calibration calibration = calibrate(*records, options);
+  progress.finish();
   const std::string json = calibration_json(calibration, *records, command.files);
   if (!command.out.empty() && !interrupted()) {
     OutputFiles files;

@@ -7,6 +7,7 @@
 #include "harness/cli/options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/live/compare.hpp"
+#include "harness/report/progress.hpp"
 
 namespace predrill::harness {
 
@@ -34,8 +35,11 @@ live::CompareOptions compare_options(const CompareCommand& command) {
 int command_compare(const CompareCommand& command) {
   const auto records = read_drills(command);
   if (!records) return exit_usage;
-  const live::CompareOptions options = compare_options(command);
+  live::CompareOptions options = compare_options(command);
+  Progress progress("simulating drills", static_cast<std::int64_t>(records->size()));
+  options.progress = [&progress] { progress.add(); };
   const std::vector<live::Cell> cells = compare(*records, options);
+  progress.finish();
   const std::string text = command.common.json()
                                ? compare_json(cells)
                                : compare_text(cells, style_of_output(), command.stages);

@@ -128,6 +128,7 @@ Calibration calibrate(const std::vector<DrillRecord>& records, const CompareOpti
   CompareOptions with = options;
   with.adjust = [&half](SystemSpec& system) { apply(half, system); };
   calibration.after = compare(second, with);
+  calibration.all = compare(records, with);
   return calibration;
 }
 
@@ -179,7 +180,8 @@ std::string calibration_text(const Calibration& calibration, const TextStyle& st
   text += "\nWhat such a fit is worth: half of the drills, predicted without one\n" +
           compare_text(calibration.before, style, false) +
           "\nThe same half, with a fit to the other half\n" +
-          compare_text(calibration.after, style, false);
+          compare_text(calibration.after, style, false) + "\nAll drills, with that fit to half\n" +
+          compare_text(calibration.all, style, false);
   return text;
 }
 

@@ -1,5 +1,5 @@
 // Fits the delays that no configuration fixes to measured drills, and says what such a fit is
-// worth: one that is made on one half of the drills is held against the other.
+// worth: one that is made on one half of the drills is held against the other, and against all.
 #pragma once
 
 #include <string>
@@ -23,6 +23,7 @@ struct Calibration {
   std::vector<std::string> too_few;  // delays that could not be fitted, with their numbers
   std::vector<Cell> before;          // half of the drills, predicted without a fit
   std::vector<Cell> after;           // the same half, with a fit to the other one
+  std::vector<Cell> all;             // both halves, with that fit
 };
 
 /// For the validation drills go in turn to either half, cell by cell, so that both have the same

@@ -152,6 +152,7 @@ class CellCompare {
     const auto scenario = load_scenario(scenario_file(first.scenario), settings, diagnostics);
     if (!scenario) {
       cell_.problem = diagnostics.text();
+      for (std::size_t i = 0; i < records_.size(); ++i) options_.progress();
       return cell_;
     }
     std::map<Situation, std::vector<const DrillRecord*>> situations;
@@ -161,6 +162,7 @@ class CellCompare {
         ++cell_.drills;
       } else {
         ++cell_.without_proof;
+        options_.progress();
       }
     }
     for (const auto& [situation, drills] : situations) simulate(*scenario, situation, drills);
@@ -223,6 +225,7 @@ class CellCompare {
       for (std::size_t i = 0; i < stages; ++i) {
         pair_up(all.stage_samples()[i], run.stages_of_path[i].count(), stages_[i]);
       }
+      options_.progress();
     }
   }
 
@@ -260,7 +263,6 @@ std::vector<Cell> compare(const std::vector<DrillRecord>& records, const Compare
   std::vector<Cell> compared;
   for (const auto& [key, of_cell] : cells) {
     if (options.stop != nullptr && options.stop->load()) break;
-    options.tell(key.first);
     compared.push_back(CellCompare(of_cell, options).run());
   }
   return compared;

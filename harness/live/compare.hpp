@@ -74,7 +74,7 @@ struct CompareOptions {
   std::vector<std::string> settings;                             // on top of those of the drills
   std::function<void(SystemSpec&)> adjust = [](SystemSpec&) {};  // before each simulation
   const std::atomic<bool>* stop = nullptr;
-  std::function<void(const std::string&)> tell = [](const std::string&) {};
+  std::function<void()> progress = [] {};  // after each drill
 };
 
 /// Simulates each cell with the settings of its drills, each with the member that led then.

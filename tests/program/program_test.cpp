@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -121,6 +122,27 @@ TEST_CASE("program: bad input ends with 2 and says so on standard error", "[prog
   ends_with_2({"rehearse", "/nowhere"}, "/nowhere");
   ends_with_2({"rehearse", system_folder, "--set", "probe.paths=direct"}, "nobody probes");
   ends_with_2({"nonsense"}, "nonsense");
+}
+
+TEST_CASE("program: the help of each command has examples of that command", "[program]") {
+  Program whole({"--help"});
+  REQUIRE(whole.wait() == 0);
+  std::istringstream text(whole.output);
+  std::string line;
+  while (std::getline(text, line) && line != "Subcommands:") continue;
+  std::size_t commands = 0;
+  while (std::getline(text, line) && !line.empty()) {
+    const std::string name = line.substr(2, line.find(' ', 2) - 2);
+    Program help({name, "--help"});
+    CHECK(help.wait() == 0);
+    const std::size_t examples = help.output.find("\nExamples:\n");
+    CAPTURE(name, help.output);
+    REQUIRE(examples != std::string::npos);
+    CHECK(contains(help.output.substr(examples), "  predrill " + name + " "));
+    if (name != "rehearse") CHECK_FALSE(contains(help.output, "  predrill rehearse "));
+    ++commands;
+  }
+  CHECK(commands >= 17);
 }
 
 TEST_CASE("program: what-if asks what the scenario asks, unless told otherwise", "[program]") {

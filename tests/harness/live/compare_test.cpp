@@ -98,10 +98,14 @@ TEST_CASE("compare: a drill is predicted at the phase at which it struck", "[com
 TEST_CASE("compare: drills that cannot show their fault say nothing", "[compare]") {
   std::vector<DrillRecord> records = {drill(30s), drill(31s)};
   records[1].proof.clear();
-  const std::vector<Cell> cells = compare(records, quick());
+  CompareOptions options = quick();
+  int told = 0;
+  options.progress = [&told] { ++told; };
+  const std::vector<Cell> cells = compare(records, options);
   REQUIRE(cells.size() == 1);
   CHECK(cells[0].drills == 1);
   CHECK(cells[0].without_proof == 1);
+  CHECK(told == 2);
 }
 
 TEST_CASE("calibrate: a delay is fitted to all drills and checked on a half that had no part in it",
@@ -120,6 +124,8 @@ TEST_CASE("calibrate: a delay is fitted to all drills and checked on a half that
   CHECK(calibration.too_few[0] == "postgresql.promotion: 2 times");
   REQUIRE(calibration.after.size() == 1);
   CHECK(calibration.after[0].drills == 10);
+  REQUIRE(calibration.all.size() == 1);
+  CHECK(calibration.all[0].drills == 20);
   const std::string json = calibration_json(calibration, records, {"drills.jsonl"});
   CHECK(json.find("\"format\": \"predrill.calibration/1\"") != std::string::npos);
   CHECK(json.find("\"start_command\"") != std::string::npos);
