@@ -44,7 +44,8 @@ constexpr const char* examples =
     "      did a change of the files make a failover slower?\n"
     "\n"
     "Exit status: 0 objectives met; 1 an objective or a safety rule missed; 2 bad input or usage;\n"
-    "3 undecided, too little evidence; 70 internal error; 130 interrupted by Ctrl-C.\n";
+    "3 undecided, too little evidence; 4 refused by a live drill; 70 internal error;\n"
+    "130 interrupted by Ctrl-C.\n";
 
 void add_common(CLI::App& command, CommonOptions& options) {
   command.add_option("--seed", options.seed, "seed of the first run; run i uses seed + i")
