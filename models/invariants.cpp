@@ -155,6 +155,7 @@ void InvariantChecker::on_clock(Time at, MemberId member, sim::Duration jump) {
 
 void InvariantChecker::on_promote(Time at, MemberId member, Lsn received, bool manual) {
   manual_ = manual_ || manual;
+  promoted_at_ = at;
   const Mechanism by_hand = manual ? Mechanism::manual : Mechanism::none;
   if (holder_ != member) {
     report(Invariant::promotes_with_key, at, member, paused_ ? Mechanism::paused : by_hand);
@@ -207,11 +208,13 @@ void InvariantChecker::on_writable(Time at, MemberId member, bool writable) {
   if (!anybody) leaderless_since_ = at;
 }
 
-// ttl, expiry scan, poll of a dead member, one lost round, promotion.
+// ttl, expiry scan, poll of a dead member, one lost round, promotion. How long PostgreSQL asks an
+// archive and replays after it has been told to promote is no matter of finding a leader.
 void InvariantChecker::leaderless_until(Time at, MemberId member) {
   if (leaderless_since_ == sim::time_max || !candidates_) return;
   const sim::Duration bound = config_.ttl + 500ms + 2s + config_.loop_wait + 2s;
-  if (at - leaderless_since_ <= bound) return;
+  const Time found = promoted_at_ > leaderless_since_ ? promoted_at_ : at;
+  if (found - leaderless_since_ <= bound) return;
   const Mechanism known = vetoed_     ? Mechanism::vetoed
                           : dcs_lost_ ? Mechanism::dcs_unavailable
                           : paused_   ? Mechanism::paused

@@ -180,6 +180,7 @@ class InvariantChecker {
   Timeline newest_ = 0;
   std::vector<Timeline> timelines_;
   sim::Time leaderless_since_ = sim::time_max;
+  sim::Time promoted_at_{};  // when somebody was last told to promote
 };
 
 }  // namespace predrill::models

@@ -222,9 +222,10 @@ Task<> Patroni::run_cycle() {
     co_return;
   }
   if (m_.failsafe_leader == config_.member) {
-    m_.failsafe_until = {};
     if (observer_ != nullptr) observer_->on_failsafe(config_.member, false);
-    m_.failsafe_leader = nobody;
+    const bool demoted = version_.stale_failsafe_leader && !is_leader();
+    m_.failsafe_leader = demoted ? m_.failsafe_told : nobody;
+    if (!demoted) m_.failsafe_until = {};
   }
   co_await touch_member();
   if (const sim::Kind* const outcome = std::exchange(m_.outcome, nullptr)) note(*outcome);
@@ -306,9 +307,13 @@ Task<DcsAnswer> Patroni::load_cluster() {
   const bool had_leader = !is_unlocked();
   const DcsAnswer answer = co_await dcs_.get_cluster(m_.cluster);
   if (answer == DcsAnswer::error) co_return answer;
-  if (is_unlocked() && config_.failsafe_mode && m_.failsafe_leader != nobody &&
-      m_.failsafe_leader != config_.member && m_.failsafe_until > wall()) {
-    m_.cluster.leader = m_.failsafe_leader;  // Failsafe.update_cluster: it told us that it leads
+  MemberId told = m_.failsafe_leader;
+  // A primary that once was told of another one takes that for the leader as soon as it sees that
+  // its key has expired.
+  if (version_.stale_failsafe_leader && told == config_.member) told = m_.failsafe_told;
+  if (is_unlocked() && config_.failsafe_mode && told != nobody && told != config_.member &&
+      m_.failsafe_until > wall()) {
+    m_.cluster.leader = told;  // Failsafe.update_cluster: it told us that it leads
   }
   if (!is_unlocked()) {
     m_.last_healthy = m_.cluster;

@@ -143,6 +143,7 @@ class Patroni final : sim::GroupResource {
     Checkpoint checkpoint = Checkpoint::none;
     const sim::Kind* outcome = nullptr;  // of this cycle, said at its end
     MemberId failsafe_leader = nobody;
+    MemberId failsafe_told = nobody;  // who was the last to say that it leads
     Wall failsafe_until{};
     ServerStatus status;  // of this cycle
     bool status_fresh = false;

@@ -105,7 +105,7 @@ Task<RestReply> Patroni::answer(const RestRequest request) {
       const bool leads = m_.state == MemberData::State::running && m_.role == Role::primary;
       ok = config_.failsafe_mode && !leads;
       if (ok) {
-        m_.failsafe_leader = request.leader;
+        m_.failsafe_leader = m_.failsafe_told = request.leader;
         m_.failsafe_until = wall() + config_.ttl;
       }
       break;

@@ -25,6 +25,7 @@ struct PatroniFeatures {
   bool own_timeline_check = true;      // a stale running primary may not retake the key (3.1.0)
   bool crash_restart_primary = true;   // restarts as primary, same timeline (3.0.4, 3.1.0)
   bool failover_priority = true;       // 3.2.0
+  bool stale_failsafe_leader = false;  // defect: a leader is not forgotten (until 3.1.1, #2803)
   bool sync_names_reset = false;       // defect: names emptied when Patroni starts (3.3.0 to 3.3.6)
   bool keeps_member_slots = false;     // member_slots_ttl (4.0.0)
   bool offline_demotion_async = true;  // 4.1.0 demotes in the main thread
@@ -40,6 +41,7 @@ constexpr PatroniFeatures features(PatroniVersion version) {
   f.crash_restart_primary = version >= v3_1;
   f.waits_for_replicas = version >= v3_2;
   f.failover_priority = version >= v3_2;
+  f.stale_failsafe_leader = version < v3_1;
   f.sync_names_reset = version == v3_3_2 || version == v4_0;
   f.keeps_member_slots = version >= v4_0;
   f.offline_demotion_async = version < v4_1;

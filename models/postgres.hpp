@@ -290,6 +290,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
     sim::ProcessId shutdown;
     sim::ProcessId receiving;
     sim::Time receive_failed = sim::Time{} - std::chrono::hours(1);  // last failure, waited out
+    bool waits_to_receive = false;                                   // for the next attempt
     ReplicationReply::Op refused = ReplicationReply::Op::streaming;  // last reason seen
     SynchronousStandbyNames sync_names;                              // in force
     // Group flush: statements take numbers, one of them flushes for all.

@@ -28,7 +28,13 @@ sim::Task<void> PostgresServer::accept_replication() {
 sim::Task<void> PostgresServer::walsender(WalSenderSocket socket) {
   const auto request = co_await socket.receive_for(config_.authentication_timeout);
   if (!request || request->member >= members_.size()) co_return;
-  const ReplicationReply reply = admit(*request);
+  ReplicationReply reply = admit(*request);
+  // A standby's walsender has nothing new to send, and goes on if the standby is promoted.
+  while (reply.op == ReplicationReply::Op::in_recovery) {
+    co_await changed_.wait();
+    if (!socket.is_open()) co_return;
+    reply = admit(*request);
+  }
   socket.send(reply);
   if (reply.op != ReplicationReply::Op::streaming) co_return;
   if (Walsender* old = walsenders_[request->member]) group_.kill(old->process);
@@ -49,9 +55,8 @@ ReplicationReply PostgresServer::admit(const ReplicationRequest& request) {
   const PostgresServer& standby = *members_[request.member];
   const Follow follow = standby.can_follow(*this);
   const bool slot_missing = request.slot && !contains(durable_.slots, request.member);
-  if (volatile_.phase == Phase::standby || volatile_.phase == Phase::promoting) {
-    reply.op = Op::in_recovery;
-  } else if (volatile_.phase != Phase::production) {
+  const bool recovers = volatile_.phase == Phase::standby || volatile_.phase == Phase::promoting;
+  if (!recovers && volatile_.phase != Phase::production) {
     reply.op = Op::not_ready;
   } else if (follow == Follow::behind) {
     reply.op = Op::behind;
@@ -65,6 +70,8 @@ ReplicationReply PostgresServer::admit(const ReplicationRequest& request) {
     reply.op = Op::slot_active;
   } else if (standby.flushed() < oldest_kept()) {
     reply.op = Op::wal_removed;
+  } else if (recovers) {
+    reply.op = Op::in_recovery;
   }
   return reply;
 }
@@ -307,6 +314,9 @@ Lsn Walsender::confirmed_flush() const {
 
 void PostgresServer::start_receiving(bool failed) {
   group_.kill(volatile_.receiving);
+  // SIGHUP ends the wait for the next attempt, which counts as a failure.
+  if (volatile_.waits_to_receive) volatile_.receive_failed = now();
+  volatile_.waits_to_receive = false;
   volatile_.refused = ReplicationReply::Op::streaming;
   volatile_.receiving = group_.spawn(receive_wal(failed));
 }
@@ -322,7 +332,11 @@ sim::Task<void> PostgresServer::receive_wal(bool failed) {
   for (;;) {
     if (failed) {
       const Time next = volatile_.receive_failed + config_.wal_retrieve_retry_interval;
-      if (next > now()) co_await sim::sleep_for(next - now());
+      if (next > now()) {
+        volatile_.waits_to_receive = true;
+        co_await sim::sleep_for(next - now());
+        volatile_.waits_to_receive = false;
+      }
       volatile_.receive_failed = now();
     }
     failed = true;

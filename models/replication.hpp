@@ -25,7 +25,7 @@ struct ReplicationReply {
   enum class Op : std::uint8_t {
     streaming,    // accepted
     not_ready,    // 57P03
-    in_recovery,  // a standby: cascading replication is not modelled
+    in_recovery,  // a standby: accepted, but sends nothing before its promotion
     no_slot,      // replication slot "…" does not exist
     slot_active,  // replication slot "…" is active for PID …
     wal_removed,  // requested WAL segment has already been removed

@@ -147,10 +147,13 @@ constexpr std::array<Explanation, 16> table = {{
      "the DCS alone becomes 0. One refusal or one unreachable member and it demotes itself as "
      "usual, so losing a single standby during an outage of the DCS stops writes. It does not help "
      "a primary that is cut off from the members too, and elects nobody. A member that is not "
-     "listed may not be promoted.",
+     "listed may not be promoted. Before Patroni 3.1.1 (#2803) a primary that had been a standby "
+     "in an earlier outage of the DCS demotes itself when the DCS is back after its key has "
+     "expired, and nobody leads until ttl after its last call.",
      {"dcs_quorum_loss", "dcs_slow", "partition", "retry_timeout"},
      "patroni/ha.py check_failsafe_topology(), 3.3.2; measured in a lab: no failed write in 93 s "
-     "without DCS and in 55 s without quorum"},
+     "without DCS and in 55 s without quorum; with 3.0.2 outages of 33 to 43 s after three of four "
+     "cuts of 60 s"},
     {"check_timeline",
      setting,
      "patroni",

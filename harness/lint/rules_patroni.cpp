@@ -117,7 +117,10 @@ Hit no_failsafe(const SystemSpec& system) {
       "patroni.failsafe_mode",
       "failsafe_mode is off: a primary that is healthy itself demotes when the DCS loses "
       "its quorum",
-      "failsafe_mode: true"};
+      models::features(system.patroni.version).stale_failsafe_leader
+          ? "Patroni 3.1.1 or later with failsafe_mode: true; before, its second use by another "
+            "primary stops writes for ttl"
+          : "failsafe_mode: true"};
 }
 void with_failsafe(SystemSpec& system) {
   system.patroni.failsafe_mode = true;

@@ -230,6 +230,44 @@ TEST_CASE("patroni: losing the DCS alone demotes, unless failsafe_mode is on", "
   }
 }
 
+// Lab, Patroni 3.0.2: three primaries that had been standbys in failsafe mode demoted themselves
+// 0.2 to 0.7 s after a cut from etcd had ended, and nobody led until ttl after their last call.
+TEST_CASE("patroni: before 3.1.1 the second use of failsafe_mode by another primary is an outage",
+          "[patroni]") {
+  const bool mended = GENERATE(false, true);
+  ClusterOptions options = seeded(3);
+  options.patroni.failsafe_mode = true;
+  options.patroni.version = mended ? PatroniVersion::v3_1 : PatroniVersion::v3_0_2;
+  Cluster c(options);
+  const auto cut_off = [&c](MemberId member) {
+    const Time cut_at = c.now();
+    const auto cut = c.sim.network().cut(c.hosts_of({member}), c.all_etcd());
+    c.run(60s);
+    CHECK(c.first(kinds::failsafe, cut_at) < sim::time_max);
+    CHECK(c.gaps(cut_at).empty());
+    c.sim.network().heal(cut);
+    c.run(100s);
+    return cut_at;
+  };
+  c.run_to_phase();
+  CHECK(c.gaps(cut_off(0)).empty());
+  REQUIRE(switch_over(c, 1) == 200);
+  const MemberId second = c.leader();
+  REQUIRE(second != 0);
+  const Time again = cut_off(second);
+  INFO(c.text);
+  if (mended) {
+    CHECK(c.gaps(again).empty());
+    CHECK(c.leader() == second);
+  } else {
+    const auto gap = c.gap(again);
+    CHECK(gap.from - again >= 60s);
+    CHECK(gap.from - again <= 60s + 10s);
+    CHECK(gap.to - gap.from >= 30s - 10s - 2s);  // its last call: a cycle and a request ago
+    CHECK(gap.to - gap.from <= 30s + 10s + race_and_promotion_max);
+  }
+}
+
 // Demotion 7 to 12 s after the next cycle; afterwards the same node resumes, on a new timeline.
 TEST_CASE("patroni: after a loss of the DCS quorum the same node goes on", "[patroni]") {
   Cluster c(seeded(4));

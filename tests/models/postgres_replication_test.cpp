@@ -456,6 +456,50 @@ TEST_CASE("replication: a standby without its slot is refused and tries again",
   CHECK(lab.server(0).wal_retained() <= 1'001'000'000);
 }
 
+// Lab, PostgreSQL 15: refused 20 ms after it was told of a leader that had not been promoted yet, a
+// standby tried again 5.0 s after that, not 5 s after the old primary had gone.
+TEST_CASE("replication: who is told of another primary while it waits counts from then",
+          "[postgres][replication]") {
+  Lab lab;
+  lab.start_cluster();
+  lab.server(2).use_slot(true);
+  lab.server(0).stop(StopMode::fast);
+  lab.run(2s);
+  REQUIRE(lab.server(1).promote());
+  const Time told = lab.now();
+  lab.server(2).follow(1);  // has no slot for it
+  lab.run(1s);
+  CHECK(lab.log.count(kinds::walreceiver_refused) == 1);
+  lab.server(1).set_slots(only(2));
+  lab.run(10s);
+  CHECK(lab.log.last(kinds::walreceiver_started) - told >= 5s);
+  CHECK(lab.log.last(kinds::walreceiver_started) - told <= 5s + 10ms);
+}
+
+// Lab: a primary that lost the DCS ran as a standby for 27 s; its standbys, connected since 5 s
+// after the stop, streamed its new timeline 30 ms after it was promoted again.
+TEST_CASE("replication: a standby of a standby goes on when that one is promoted",
+          "[postgres][replication]") {
+  Lab lab;
+  lab.start_cluster();
+  lab.load(1000, 1000);
+  lab.server(0).set_background({});
+  lab.server(0).stop(StopMode::fast);
+  lab.run(1s);
+  REQUIRE(lab.server(0).start(StartAs::standby, nobody));
+  lab.run(GENERATE(Duration(20s), Duration(150s)));  // without a word; wal_receiver_timeout is 60 s
+  CHECK(lab.server(0).pg_stat_replication().count == 0);
+  CHECK(lab.log.count(kinds::walreceiver_refused) == 0);
+  const Time told = lab.now();
+  REQUIRE(lab.server(0).promote());
+  lab.run(3s);
+  CHECK(lab.server(0).pg_stat_replication().count == 2);
+  CHECK(lab.server(2).timeline() == 2);
+  CHECK(lab.log.last(kinds::walreceiver_started) >= lab.log.last(kinds::promotion_finished));
+  CHECK(lab.log.last(kinds::walreceiver_started) - lab.log.last(kinds::promotion_finished) <= 10ms);
+  CHECK(lab.log.last(kinds::promotion_finished) - told <= 2s);
+}
+
 TEST_CASE("replication: without a slot a standby may come too late", "[postgres][replication]") {
   Lab lab;
   lab.start_cluster();

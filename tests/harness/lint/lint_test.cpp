@@ -211,6 +211,14 @@ TEST_CASE("lint: Patroni's defaults have no margin", "[lint]") {
         "primary that loses the DCS");
 }
 
+TEST_CASE("lint: nobody is told to use a failsafe mode that has a defect", "[lint]") {
+  SystemSpec system = clean_system();
+  system.patroni.failsafe_mode = false;
+  system.patroni.version = predrill::models::PatroniVersion::v3_0_2;
+  const auto findings = find_lint(system);
+  CHECK(finding_of(findings, "patroni/no-failsafe").hit.fix.starts_with("Patroni 3.1.1 or later"));
+}
+
 TEST_CASE("lint: the example's files get what the references predict", "[lint]") {
   const auto findings = find_lint(fixture::example_system());
   CHECK(rules_of(findings) ==
@@ -226,6 +234,7 @@ TEST_CASE("lint: the example's files get what the references predict", "[lint]")
   const LintFinding& failsafe = finding_of(findings, "patroni/no-failsafe");
   CHECK(std::filesystem::path(failsafe.place.file).filename() == "postgresql.yaml");
   CHECK_FALSE(failsafe.is_set);
+  CHECK(failsafe.hit.fix == "failsafe_mode: true");
   const LintFinding& connect = finding_of(findings, "pgbouncer/slow-connect-timeout");
   CHECK(std::filesystem::path(connect.place.file).filename() == "pgbouncer.ini");
   CHECK(connect.place.line == 25);
