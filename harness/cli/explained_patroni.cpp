@@ -152,7 +152,7 @@ constexpr std::array<Explanation, 16> table = {{
      "expired, and nobody leads until ttl after its last call.",
      {"dcs_quorum_loss", "dcs_slow", "partition", "retry_timeout"},
      "patroni/ha.py check_failsafe_topology(), 3.3.2; measured in a lab: no failed write in 93 s "
-     "without DCS and in 55 s without quorum; with 3.0.2 outages of 33 to 43 s after three of four "
+     "without DCS and in 55 s without quorum; with 3.0.2 outages of 32 to 43 s after three of four "
      "cuts of 60 s"},
     {"check_timeline",
      setting,
