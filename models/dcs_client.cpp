@@ -46,15 +46,15 @@ DcsClient::DcsClient(sim::Group& patroni, Owner& owner, std::vector<DcsPort*> po
 void DcsClient::start() {
   reload_machines_ = false;
   drop_connections();
-  shuffle_machines();
+  machines_ = shuffled_hosts();
+  set_order_ = shuffled_hosts();
   endpoint_ = config.first_endpoint.value_or(machines_.front());
 }
 
-void DcsClient::shuffle_machines() {
-  machines_ = config.hosts;
-  for (std::size_t i = machines_.size(); i > 1; --i) {
-    std::swap(machines_[i - 1], machines_[order_.below(i)]);
-  }
+std::vector<std::size_t> DcsClient::shuffled_hosts() {
+  std::vector<std::size_t> hosts = config.hosts;
+  for (std::size_t i = hosts.size(); i > 1; --i) std::swap(hosts[i - 1], hosts[order_.below(i)]);
+  return hosts;
 }
 
 sim::TcpOptions DcsClient::socket_options() const {
@@ -193,9 +193,13 @@ sim::Task<DcsClient::Answer> DcsClient::attempt(std::size_t endpoint, const Etcd
 }
 
 // _load_machines_cache (from the configuration, when all have failed) and _refresh_machines_cache.
+// Those of etcd are asked in the order of a Python set of strings, which is any order, and the same
+// one as long as the process lives: often a node other than the one that has just answered.
 sim::Task<bool> DcsClient::load_machines(bool from_config) {
   if (from_config) reload_machines_ = true;
-  const std::vector<std::size_t> ask = from_config ? config.hosts : machines();
+  const std::vector<std::size_t> ask = protocol_ == Protocol::etcd ? set_order_
+                                       : from_config               ? config.hosts
+                                                                   : machines();
   const Limits limit = limits(ask.size(), config.retry_timeout);
   EtcdRequest list;
   list.op = EtcdOp::member_list;
@@ -205,7 +209,7 @@ sim::Task<bool> DcsClient::load_machines(bool from_config) {
       drop_connections();
       continue;
     }
-    shuffle_machines();
+    machines_ = shuffled_hosts();
     reload_machines_ = false;
     co_return true;
   }

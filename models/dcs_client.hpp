@@ -104,7 +104,7 @@ class DcsClient {
   sim::Task<bool> load_machines(bool from_config);
   sim::Duration sleep_time(const Retry& retry);
   bool has_body(EtcdOp op) const;
-  void shuffle_machines();
+  std::vector<std::size_t> shuffled_hosts();
   void select(std::size_t endpoint);
   void drop_connections();
   std::vector<std::size_t> machines() const;
@@ -117,6 +117,7 @@ class DcsClient {
   sim::Stream order_;
   sim::Stream acks_;
   std::vector<std::size_t> machines_;
+  std::vector<std::size_t> set_order_;
   std::size_t endpoint_ = 0;
   bool reload_machines_ = false;
   std::vector<std::vector<DcsPort::Client>> idle_;  // pooled connections by endpoint

@@ -224,8 +224,10 @@ sim::Task<> EtcdDcs::keep_cache() {
   for (;;) {
     ready_.shut();
     streaming_ = false;
-    // One node only; the next attempt goes to the next one.
-    const Answer all = co_await client_.execute(request(EtcdOp::range, EtcdKey::leader), nullptr);
+    // _build_cache: self._dcs.retry(prefix), so all nodes are asked until the deadline, and one
+    // without a leader answers from what it has.
+    Retry retry = client_.new_retry();
+    const Answer all = co_await client_.call(request(EtcdOp::range, EtcdKey::leader), &retry);
     if (!all.answered || all.reply.error != EtcdError::none) {
       co_await sim::sleep_for(cache_pause);
       continue;

@@ -124,8 +124,9 @@ sim::Task<EtcdReply> Etcd::propose(Member& m, const EtcdRequest request, sim::Ti
 sim::Task<EtcdReply> Etcd::keepalive(Member& m, const EtcdRequest request, sim::Time deadline) {
   constexpr sim::Duration pause = 50ms;
   while (sim_.now() < deadline) {
-    if (m.lead == none) {
-      co_await m.lead_changed.wait_for(deadline - sim_.now());
+    if (m.lead == none) {  // waitLeader looks again after an election time-out, and not before
+      co_await sim::sleep_for(
+          std::min<sim::Duration>(config_.election_timeout, deadline - sim_.now()));
       continue;
     }
     Member& leader = *members_[m.lead];

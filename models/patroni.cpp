@@ -186,7 +186,7 @@ Task<> Patroni::shutdown() {
     set_state(MemberData::State::stopped);
     co_await touch_member();
   }
-  const Duration ending = timings_.exit.sample_duration(exit_stream_);
+  const Duration ending = slowness_.sample(timings_.exit, exit_stream_);
   co_await sim::sleep_for(ending);
   group_.kill();  // exit: on_group_death() sees to the rest
 }
@@ -236,7 +236,7 @@ Task<Patroni::Step> Patroni::cycle() {
   // The view comes first: a cycle may act on a cache that is a moment old.
   const DcsAnswer loaded = co_await load_cluster();
   if (loaded == DcsAnswer::error) co_return Step::dcs_error;
-  const Duration processing = timings_.cycle.sample_duration(cycle_stream_);
+  const Duration processing = slowness_.sample(timings_.cycle, cycle_stream_);
   co_await sim::sleep_for(processing);
   if (m_.cluster.pause) {
     watchdog_disable();

@@ -58,7 +58,7 @@ RestReply Patroni::status_reply() const {
 }
 
 Task<RestReply> Patroni::answer(const RestRequest request) {
-  const Duration length = timings_.rest_answer.sample_duration(rest_stream_);
+  const Duration length = slowness_.sample(timings_.rest_answer, rest_stream_);
   co_await sim::sleep_for(length);
   RestReply reply = status_reply();
   const bool up = reply.has_position;

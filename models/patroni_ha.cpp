@@ -297,7 +297,7 @@ Task<> Patroni::stop_postgres(const StopMode mode, const bool checkpoint, const 
   if (then != AtShutdown::nothing && mode == StopMode::fast) {
     const Duration lingers = timings_.postmaster_exit.sample_duration(exit_stream_);
     while (group_.now() < gone) {
-      const Duration asking = timings_.command.sample_duration(exit_stream_);
+      const Duration asking = slowness_.sample(timings_.command, exit_stream_);
       co_await sim::sleep_for(asking);
       const ControlState state = postgres_.controldata().state;
       if (state == ControlState::shut_down) {
@@ -332,7 +332,7 @@ Task<> Patroni::stop_postgres(const StopMode mode, const bool checkpoint, const 
 // and for the record before it.
 Task<> Patroni::latest_checkpoint_location() {
   for (int i = 0; i < 3; ++i) {
-    const Duration asking = timings_.command.sample_duration(exit_stream_);
+    const Duration asking = slowness_.sample(timings_.command, exit_stream_);
     co_await sim::sleep_for(asking);
   }
 }

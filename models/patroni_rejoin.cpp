@@ -95,7 +95,7 @@ PostgresServer* Patroni::reachable_primary(MemberId member) const {
 
 // Rewind._check_timeline_and_lsn
 Task<> Patroni::check_rewind(const MemberId leader) {
-  const Duration length = timings_.rewind_check.sample_duration(command_stream_);
+  const Duration length = slowness_.sample(timings_.rewind_check, command_stream_);
   co_await sim::sleep_for(length);
   const PostgresServer* server = reachable_primary(leader);
   if (server == nullptr) co_return;  // asked again in the next cycle
@@ -186,13 +186,13 @@ Task<bool> Patroni::start_postgres(const StartAs as, const MemberId node, const 
   const sim::Time end = group_.now() + after;
   // wait_for_port_open and wait_for_startup: pg_isready is a program, and its first answer counts
   // only if there is none.
-  const Duration first = timings_.command.sample_duration(command_stream_);
+  const Duration first = slowness_.sample(timings_.command, command_stream_);
   co_await sim::sleep_for(std::min(first, after));
   while (postgres_.is_running() && postgres_.pg_isready() == Readiness::no_response &&
          group_.now() < deadline) {
     co_await sim::sleep_for(polling_interval);
   }
-  const Duration second = timings_.command.sample_duration(command_stream_);
+  const Duration second = slowness_.sample(timings_.command, command_stream_);
   co_await sim::sleep_for(std::min(second, after - std::min(first, after)));
   const sim::Time asked = group_.now();
   while (!check_startup_state_changed() && group_.now() < deadline) {

@@ -399,7 +399,7 @@ sim::Task<RewindResult> PostgresServer::pg_rewind(PostgresServer& source) {
     co_return RewindResult::failed;
   }
   const OfflineWork work(copying_);
-  co_await sim::sleep_for(timings_.rewind.sample_duration(copies_));
+  co_await sim::sleep_for(slowness_.sample(timings_.rewind, copies_));
   const Lsn common =
       WalHistory::common_end(durable_.history, durable_.end, source.history(), source.flushed());
   const std::uint64_t discarded = durable_.end - common;

@@ -228,6 +228,31 @@ TEST_CASE("etcd: without pre-vote a quorum that comes back may quarrel for secon
   CHECK(most_with_pre_vote < 3s);
 }
 
+// EtcdServer.waitLeader: who has found no leader looks again after an election time-out.
+TEST_CASE("etcd: a keepalive that waits for a leader looks for one each second", "[etcd]") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    EtcdWorld w(seed);
+    w.run_until(1s);
+    hold_key(w);
+    for (const std::size_t member : {0U, 1U}) w.etcd->kill_member(member);
+    w.run_until(9900ms);
+    EtcdRequest request;
+    request.op = EtcdOp::lease_keepalive;
+    RawAnswer keepalive;
+    const Time asked = w.sim.now();
+    w.db[0]->patroni.spawn(ask(w, 2, request, keepalive));
+    for (const std::size_t member : {0U, 1U}) w.etcd->start_member(member);
+    w.run_until(20s);
+    REQUIRE(w.story.count(etcd_leader_elected, asked) == 1);
+    const Duration elected = w.story.first(etcd_leader_elected, asked) - asked;
+    const Duration looked = (elected / 1s + 1) * 1s;
+    REQUIRE(keepalive.replied);
+    CHECK(keepalive.took >= looked);
+    CHECK(keepalive.took < looked + 50ms);
+  }
+}
+
 // A proposal waits where there is no leader, also with one that was deposed while it was on its
 // way.
 TEST_CASE("etcd: members that come back serve as soon as their quarrel is over", "[etcd]") {
