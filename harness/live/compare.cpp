@@ -49,12 +49,17 @@ void pair_up(const Sample& predicted, std::int64_t value, Pairing& to) {
   to.measured.push_back(value);
   to.of_drill.push_back(predicted);
   to.pit.push_back(rank_of(predicted, value));
+  const auto sorted = predicted.sorted();
+  // A value like n predictions falls into each of the n + 1 gaps between them equally often, so the
+  // ranks are those of n + 1: the quantiles of 200 predictions have 89.6 % between 5 and 95 %.
   const auto within = [&](double low, double high) {
-    return value >= *predicted.quantile(low) && value <= *predicted.quantile(high);
+    const double gaps = static_cast<double>(sorted.size() + 1);
+    const auto from = static_cast<std::size_t>(std::max(1.0, std::floor(low * gaps)));
+    const auto until = std::min(sorted.size(), static_cast<std::size_t>(std::ceil(high * gaps)));
+    return value >= sorted[from - 1] && value <= sorted[until - 1];
   };
   if (within(0.25, 0.75)) ++to.inside_50;
   if (within(0.05, 0.95)) ++to.inside_90;
-  const auto sorted = predicted.sorted();
   to.predicted.insert(to.predicted.end(), sorted.begin(), sorted.end());
 }
 
