@@ -466,8 +466,9 @@ TEST_CASE("patroni: commits hang while a dead synchronous standby is still named
 
 // The standbys find the new primary's slots only after wal_retrieve_retry_interval, so its second
 // cycle assigns one (lab: 11.6 to 12.0 s after the lock), and 2 s later it may be promoted
-// (lab: 13.8 to 14.3 s). A death of the new primary in between leaves no legal candidate. With a seed
-// in which the other standby is not ahead of it: one that has to be rewound comes a cycle later.
+// (lab: 13.8 to 14.3 s). A death of the new primary in between leaves no legal candidate. With a
+// seed in which the other standby is not ahead of it: one that has to be rewound comes a cycle
+// later.
 TEST_CASE("patroni: a new primary has no synchronous standby for a while", "[patroni]") {
   Cluster c(seeded(13, true));
   c.run_to_phase();
