@@ -1,13 +1,11 @@
 // HOLD on the bare event set: pop the smallest key, push one at its time plus an exponential
-// increment. The increments are drawn beforehand, but in hold_drawing, which draws each when it is
-// needed. The work is fixed: ten iterations of a million operations, which is a whole turn of the
-// ladder with a million pending keys (about 8.6 mean increments). per_op is the time of one pop and
-// one push.
+// increment. The work is fixed: ten iterations of a million operations, which is a whole turn of
+// the ladder with a million pending keys (about 8.6 mean increments). per_op is the time of one pop
+// and one push.
 #include "sim/event_set.hpp"
 
 #include <benchmark/benchmark.h>
 
-#include <cmath>
 #include <cstdint>
 #include <queue>
 #include <vector>
@@ -16,38 +14,9 @@
 
 namespace {
 
+using predrill::peers::Exponentials;
 using predrill::sim::EventKey;
 using predrill::sim::EventSet;
-
-constexpr std::size_t increment_count = 1 << 16;
-
-// Exponential with mean 1 s; libm is good enough for a measurement.
-const std::vector<std::int64_t>& increments() {
-  static const std::vector<std::int64_t> table = [] {
-    std::vector<std::int64_t> t(increment_count);
-    std::uint64_t state = 1;
-    for (auto& increment : t) {
-      state = state * 6364136223846793005u + 1442695040888963407u;
-      const double u = (static_cast<double>(state >> 11) + 0.5) / 9007199254740992.0;
-      increment = static_cast<std::int64_t>(-std::log(u) * 1e9);
-    }
-    return t;
-  }();
-  return table;
-}
-
-struct Beforehand {
-  std::int64_t operator()(std::uint64_t number) { return table[number % increment_count]; }
-  const std::int64_t* table = increments().data();
-};
-
-// As the works of kernel_bench.cpp and of the peers draw theirs.
-struct WhenNeeded {
-  std::int64_t operator()(std::uint64_t /*number*/) {
-    return static_cast<std::int64_t>(generator.exponential() * 1e9);
-  }
-  predrill::peers::Generator generator{1};
-};
 
 struct Later {
   bool operator()(const EventKey& a, const EventKey& b) const { return b < a; }
@@ -98,7 +67,7 @@ class FourAryHeap {
   std::vector<EventKey> heap_;
 };
 
-template <class Set, class Increment>
+template <class Set>
 class Hold {
  public:
   explicit Hold(std::size_t size) {
@@ -111,32 +80,23 @@ class Hold {
 
  private:
   void push(std::int64_t now) {
-    const std::uint64_t sequence = sequence_++;
-    set_.push({now + increment_(sequence), sequence << 24});
+    const auto increment = static_cast<std::int64_t>(increments_.next() * 1e9);
+    set_.push({now + increment, sequence_++ << 24});
   }
   Set set_;
   std::uint64_t sequence_ = 0;
-  Increment increment_;
+  Exponentials increments_{1};
 };
 
-template <class Set, class Increment>
-void measure_hold(benchmark::State& state) {
-  Hold<Set, Increment> hold(static_cast<std::size_t>(state.range(0)));
+template <class Set>
+void hold(benchmark::State& state) {
+  Hold<Set> hold(static_cast<std::size_t>(state.range(0)));
   constexpr std::size_t operations = 1'000'000;
   for (auto _ : state) hold.step(operations);
   // Seconds per operation, inverted; Google Benchmark prints it as "16.3n".
   state.counters["per_op"] = benchmark::Counter(
       static_cast<double>(operations),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
-}
-
-template <class Set>
-void hold(benchmark::State& state) {
-  measure_hold<Set, Beforehand>(state);
-}
-template <class Set>
-void hold_drawing(benchmark::State& state) {
-  measure_hold<Set, WhenNeeded>(state);
 }
 
 void sizes(benchmark::internal::Benchmark* b) {
@@ -146,6 +106,5 @@ void sizes(benchmark::internal::Benchmark* b) {
 BENCHMARK(hold<EventSet>)->Apply(sizes);
 BENCHMARK(hold<StdQueue>)->Apply(sizes);
 BENCHMARK(hold<FourAryHeap>)->Apply(sizes);
-BENCHMARK(hold_drawing<StdQueue>)->Apply(sizes);
 
 }  // namespace

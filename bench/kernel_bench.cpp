@@ -1,6 +1,6 @@
 // The kernel through its public API, with the fingerprint on. Each benchmark does a fixed amount of
-// work per iteration and reports the time per operation. The random numbers come from the generator
-// that the drivers of the peers use, so that all do the same work; random_bench.cpp measures ours.
+// work per iteration and reports the time per operation. The random numbers are those of the
+// drivers of the peers, so that all do the same work; random_bench.cpp measures ours.
 #include <benchmark/benchmark.h>
 
 #include <deque>
@@ -17,11 +17,12 @@ namespace {
 using namespace predrill::sim;
 using namespace std::chrono_literals;
 
+using predrill::peers::Exponentials;
 using predrill::peers::Generator;
 
 // Exponential with a mean of 1 ms.
-Duration draw(Generator& generator) {
-  return Duration(static_cast<std::int64_t>(generator.exponential() * 1e6));
+Duration draw(Exponentials& numbers) {
+  return Duration(static_cast<std::int64_t>(numbers.next() * 1e6));
 }
 
 void per_operation(benchmark::State& state, double operations) {
@@ -34,23 +35,8 @@ Simulation fresh_world() {
   return Simulation({.seed = 1});
 }
 
-// What a hop of PHOLD pays for its random numbers: a floor under the figures below, which the
-// yardstick does not stand on (its increments are drawn beforehand).
-void draws(benchmark::State& state) {
-  Generator generator(1);
-  constexpr int hops = 1'000'000;
-  for (auto _ : state) {
-    Duration sum{};
-    for (int i = 0; i < hops; ++i) sum += draw(generator) + Duration(generator.below(1000));
-    benchmark::DoNotOptimize(sum);
-  }
-  per_operation(state, hops);
-}
-BENCHMARK(draws)->Unit(benchmark::kMillisecond);
-
-// PHOLD: each event schedules one event for a random entity; both are drawn from one stream, as the
-// peers' drivers do. A message is an event of its own and comes from the pool, like a packet of
-// sim/tcp.cpp; an entity counts what it receives.
+// PHOLD: each event schedules one event for a random entity. A message is an event of its own and
+// comes from the pool, like a packet of sim/tcp.cpp; an entity counts what it receives.
 class Phold {
  public:
   Phold(Simulation& sim, std::size_t n) : group_(sim.world()), received_(n) {
@@ -73,11 +59,12 @@ class Phold {
     std::uint32_t target = 0;
   };
   void send(Message& message) {
-    message.target = generator_.below(static_cast<std::uint32_t>(received_.size()));
-    group_.simulation().schedule(message, group_, group_.now() + draw(generator_));
+    message.target = targets_.below(static_cast<std::uint32_t>(received_.size()));
+    group_.simulation().schedule(message, group_, group_.now() + draw(delays_));
   }
 
-  Generator generator_{1};
+  Exponentials delays_{1};
+  Generator targets_{2};
   Group& group_;
   std::vector<std::uint32_t> received_;
   std::vector<std::unique_ptr<Message>> messages_;
@@ -100,17 +87,17 @@ void phold(benchmark::State& state) {
 }
 BENCHMARK(phold)->Arg(1000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
-Task<> sleeper(Generator& generator) {
+Task<> sleeper(Exponentials& naps) {
   for (;;) {
-    const Duration d = draw(generator);
+    const Duration d = draw(naps);
     co_await sleep_for(d);
   }
 }
 
 void sleeping(benchmark::State& state) {
   Simulation sim = fresh_world();
-  Generator generator(1);
-  for (std::int64_t i = 0; i < state.range(0); ++i) sim.world().spawn(sleeper(generator));
+  Exponentials naps(1);
+  for (std::int64_t i = 0; i < state.range(0); ++i) sim.world().spawn(sleeper(naps));
   sim.run_for(3ms);
   const Duration length =
       Duration(static_cast<std::int64_t>(2e6 / static_cast<double>(state.range(0)) * 1e6));
@@ -126,24 +113,24 @@ BENCHMARK(sleeping)->Arg(1000)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
 // M/M/1 at rho = 0.9: a source puts customers into a channel, a server serves them.
 struct Mm1 {
-  Channel<Time> queue;
+  Exponentials& gaps;
+  Exponentials& services;
+  Channel<Time> queue{};
   std::int64_t served = 0;
   Duration waited{};
 };
 Task<> arrivals(Mm1& q, Simulation& sim, int customers) {
-  Generator generator(1);
   for (int i = 0; i < customers; ++i) {
-    const Duration d = draw(generator);
+    const Duration d = draw(q.gaps);
     co_await sleep_for(d);
     q.queue.try_send(sim.now());
   }
 }
 Task<> server(Mm1& q, Simulation& sim) {
-  Generator generator(2);
   for (;;) {
     const auto arrived = co_await q.queue.receive();
     q.waited += sim.now() - *arrived;
-    const Duration d = draw(generator) * 9 / 10;
+    const Duration d = draw(q.services) * 9 / 10;
     co_await sleep_for(d);
     ++q.served;
   }
@@ -151,9 +138,11 @@ Task<> server(Mm1& q, Simulation& sim) {
 
 void mm1(benchmark::State& state) {
   constexpr int customers = 1'000'000;
+  Exponentials gaps(1);
+  Exponentials services(2);
   for (auto _ : state) {
     Simulation sim = fresh_world();
-    Mm1 q;
+    Mm1 q{gaps, services};
     sim.world().spawn(server(q, sim));
     sim.world().spawn(arrivals(q, sim, customers));
     sim.run_until(Time::max());

@@ -18,6 +18,9 @@ struct Lsn {
   }
 };
 
+/// wal_segment_size, as initdb sets it.
+constexpr std::uint64_t wal_segment_bytes = std::uint64_t{16} << 20;
+
 /// Goes up by one at each promotion.
 using Timeline = std::uint32_t;
 

@@ -296,10 +296,8 @@ Task<Patroni::Step> Patroni::cycle() {
     step = co_await process_healthy_cluster();
   }
   if (step == Step::dcs_error) co_return step;
-  if ((m_.action == Action::none || m_.action == Action::promote) && postgres_.is_running()) {
-    const bool primary = co_await is_primary();
-    sync_slots(primary || m_.action == Action::promote);
-  }
+  const bool busy = m_.action != Action::none && m_.action != Action::promote;
+  if (!busy && postgres_.is_running()) sync_slots();
   co_return step;
 }
 

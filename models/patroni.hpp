@@ -181,7 +181,7 @@ class Patroni final : sim::GroupResource {
   sim::Task<bool> query();
   sim::Task<bool> is_primary();
   sim::Task<DcsAnswer> release_leader_key(Lsn last_lsn);
-  void sync_slots(bool primary);
+  void sync_slots();
   bool begin(Action action, sim::Task<> task);
   sim::Task<> run_action(sim::Task<> task);
   sim::Task<sim::Semaphore::Permit> executor_turn();

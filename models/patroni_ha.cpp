@@ -171,7 +171,6 @@ Task<> Patroni::promote() {
   m_.role = Role::promoted;
   m_.checkpoint = Checkpoint::none;
   m_.rewind = Rewind::initial;
-  sync_slots(true);
   for (Duration waited{}; waited < config_.loop_wait; waited += 1s) {
     if (postgres_.controldata().state == ControlState::in_production) {
       m_.role = Role::primary;

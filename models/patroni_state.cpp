@@ -114,22 +114,28 @@ Task<DcsAnswer> Patroni::release_leader_key(Lsn last_lsn) {
   co_return answer;
 }
 
-// slots.py: the leader has a slot for each other member whose key exists, and from 4.0 on for
-// member_slots_ttl longer. Others have none.
-void Patroni::sync_slots(bool primary) {
-  if (!config_.use_slots) return;
+// slots.py and Cluster.get_replication_slots: the primary, once it is known to be promoted, has a
+// slot for each other member whose key exists. From 4.0 on every member has them, for
+// member_slots_ttl longer than the key, and a standby moves its own on to where the others are.
+// During a promotion nothing comes of it before 4.0, also where it is tried (3.1 on, #2741): the
+// member is no primary yet, and slots in use cannot be dropped.
+void Patroni::sync_slots() {
+  const bool everywhere = version_.keeps_member_slots && config_.member_slots_ttl > 0s;
+  if (!config_.use_slots || (m_.action == Action::promote && !everywhere)) return;
+  const bool has_slots = everywhere || m_.role == Role::primary;
   MemberSet wanted = 0;
-  for (MemberId id = 0; primary && id < members_max; ++id) {
+  for (MemberId id = 0; has_slots && id < members_max; ++id) {
     if (id == config_.member) continue;
     if (contains(m_.cluster.present, id)) {
       m_.member_seen[id] = wall();
       wanted |= only(id);
-    } else if (version_.keeps_member_slots && m_.member_seen[id] != Wall{} &&
+    } else if (everywhere && m_.member_seen[id] != Wall{} &&
                wall() - m_.member_seen[id] < config_.member_slots_ttl) {
       wanted |= only(id);
     }
   }
   if (wanted != postgres_.slots()) postgres_.set_slots(wanted);
+  if (m_.role != Role::primary) postgres_.advance_slots();
 }
 
 /// Starts an asynchronous action (AsyncExecutor.try_run_async); false if one is under way.

@@ -65,6 +65,7 @@ PostgresServer::PostgresServer(sim::Host& host, PostgresConfig config, Disk& dis
       checkpoints_(host.simulation().stream(config_.name, "checkpoint")),
       crashes_(host.simulation().stream(config_.name, "crash")),
       sends_(host.simulation().stream(config_.name, "walsender")),
+      receives_(host.simulation().stream(config_.name, "walreceiver")),
       reloads_(host.simulation().stream(config_.name, "reload")),
       copies_(host.simulation().stream(config_.name, "copy")),
       tails_(host.simulation().stream(config_.name, "tail")),
@@ -207,6 +208,12 @@ void PostgresServer::set_slots(MemberSet slots) {
   durable_.slots = slots;
 }
 
+void PostgresServer::advance_slots() {
+  for (MemberId m = 0; m < members_max; ++m) {
+    if (contains(durable_.slots, m) && walsenders_[m] == nullptr) durable_.slot_lsn[m] = flushed();
+  }
+}
+
 // ---- what can be seen ----------------------------------------------------------------------
 
 Readiness PostgresServer::pg_isready() const {
@@ -270,7 +277,8 @@ std::uint64_t PostgresServer::wal_retained() const {
 }
 
 Follow PostgresServer::can_follow(const PostgresServer& primary) const {
-  return models::can_follow(durable_.history, flushed(), primary.durable_.history,
+  // Half a record has not been replayed, and is written anew when streaming begins.
+  return models::can_follow(durable_.history, whole_records(), primary.durable_.history,
                             primary.flushed());
 }
 

@@ -180,6 +180,8 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   MemberId following() const { return durable_.follow; }
   /// Physical slots, one per member. A standby that uses slots cannot connect without its own.
   void set_slots(MemberSet slots);
+  /// pg_replication_slot_advance of those that nobody uses, to the end of this server's WAL.
+  void advance_slots();
   MemberSet slots() const { return durable_.slots; }
   void use_slot(bool use) { use_slot_ = use; }  // primary_slot_name of this standby
   ReplicationView pg_stat_replication() const;
@@ -271,7 +273,8 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   struct Durable {
     WalHistory history;
     ControlData control;
-    Lsn end;  // of the WAL, while nothing runs
+    Lsn end;       // of the WAL, while nothing runs
+    Lsn switched;  // where a segment was last left unfinished and the next one begun
     SynchronousStandbyNames sync_names;
     MemberId follow = nobody;
     MemberSet slots = 0;
@@ -379,6 +382,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   sim::Task<void> receive_wal(bool failed);
   sim::Task<void> restart_receiving();
   sim::Task<void> stream_from(PostgresServer& primary, WalReceiverSocket& socket);
+  sim::Duration resending(const PostgresServer& primary);
 
   sim::Host& host_;
   PostgresConfig config_;
@@ -403,7 +407,7 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   AcknowledgedFlow open_flow_;
   sim::Duration open_flow_delay_{};  // commit until acknowledged
   sim::Stream forks_, authentications_, queries_, starts_, replays_, promotions_, slow_promotions_,
-      misses_, stops_, checkpoints_, crashes_, sends_, reloads_, copies_, tails_;
+      misses_, stops_, checkpoints_, crashes_, sends_, receives_, reloads_, copies_, tails_;
   Slowness slowness_;
   Session* newest_session_ = nullptr;
   Walreceiver* walreceiver_ = nullptr;

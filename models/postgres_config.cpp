@@ -47,6 +47,16 @@ PostgresTimings::PostgresTimings()
                          .with_source("assumption: rest of the 1..5 ms per connection")),
       query(Distribution::uniform(1ms, 5ms).with_source("assumption: a local query")),
       start(Distribution::uniform(500ms, 2s).with_source("notes 4.4: t_start 0.5..2 s")),
+      data_directory_sync(
+          Distribution::quantiles({{0.0, 50ms},
+                                   {0.1, 55ms},
+                                   {0.25, 58ms},
+                                   {0.5, 73ms},
+                                   {0.75, 117ms},
+                                   {0.9, 230ms},
+                                   {1.0, 532ms}})
+              .with_source("lab: 20 crashes of a 40 MB cluster, from \"was interrupted\" to "
+                           "\"automatic recovery in progress\"; more files take longer")),
       replay_bytes_per_second(
           Distribution::quantiles({{0.0, 19e6}, {0.5, 100e6}, {1.0, 417e6}})
               .with_source("lab: 19 MB/s of small records, 400 and 417 MB/s of page images; the "
@@ -76,6 +86,27 @@ PostgresTimings::PostgresTimings()
           Distribution::uniform(2ms, 10ms).with_source("lab: children notice within milliseconds")),
       walsender_delay(Distribution::uniform(50us, 500us)
                           .with_source("assumption: wake-up of the walsender and a read of WAL")),
+      walreceiver_start(
+          Distribution::quantiles({{0.0, 15ms},
+                                   {0.1, 21ms},
+                                   {0.25, 25ms},
+                                   {0.5, 32ms},
+                                   {0.75, 43ms},
+                                   {0.9, 51ms},
+                                   {1.0, 61ms}})
+              .with_source("lab: 78 attempts, from 5 or 10 s after the primary's end to \"started "
+                           "streaming\"")),
+      segment_resend(
+          Distribution::quantiles({{0.0, 30ms},
+                                   {0.1, 43ms},
+                                   {0.25, 50ms},
+                                   {0.5, 60ms},
+                                   {0.75, 69ms},
+                                   {0.9, 109ms},
+                                   {1.0, 191ms}})
+              .with_source(
+                  "lab: 78 times 16 MB through one machine's memory, two or five labs side "
+                  "by side: 90 to 560 MB/s")),
       reload(Distribution::uniform(1ms, 20ms).with_source("assumption: SIGHUP is seen at once")),
       rewind(
           Distribution::uniform(1s, 3s).with_source("assumption: pg_rewind of a small database")),

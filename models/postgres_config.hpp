@@ -44,10 +44,11 @@ std::vector<std::string> validate(PostgresConfig& config);
 /// What configuration does not fix. Sources in postgres_config.cpp.
 struct PostgresTimings {
   PostgresTimings();
-  sim::Distribution fork;            // serial in the postmaster, per connection
-  sim::Distribution authentication;  // in the new backend, per connection
-  sim::Distribution query;           // the cluster manager's local status query
-  sim::Distribution start;           // postmaster until recovery begins
+  sim::Distribution fork;                 // serial in the postmaster, per connection
+  sim::Distribution authentication;       // in the new backend, per connection
+  sim::Distribution query;                // the cluster manager's local status query
+  sim::Distribution start;                // postmaster until recovery begins
+  sim::Distribution data_directory_sync;  // before WAL is replayed after a crash
   sim::Distribution replay_bytes_per_second;
   sim::Distribution promotion;       // signal until "accepting connections", nothing to replay
   sim::Distribution promotion_slow;  // added when the startup process sleeps through it
@@ -61,6 +62,8 @@ struct PostgresTimings {
   sim::Distribution shutdown_checkpoint;    // in addition to writing the dirty buffers
   sim::Distribution crash_notice;           // a backend's crash until all sessions are gone
   sim::Distribution walsender_delay;        // local flush until the WAL is on the wire
+  sim::Distribution walreceiver_start;      // decision to stream until the primary is asked
+  sim::Distribution segment_resend;         // of 16 MB that the standby has already
   sim::Distribution reload;                 // SIGHUP until a setting is in force
   sim::Distribution rewind;                 // pg_rewind without copying
   sim::Distribution copy_bytes_per_second;  // pg_rewind, pg_basebackup

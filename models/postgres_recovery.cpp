@@ -53,7 +53,8 @@ sim::Task<void> PostgresServer::startup() {
 // checkpoint (xlog.c, StartupXLOG).
 sim::Task<bool> PostgresServer::recover(bool end_of_recovery_checkpoint) {
   if (!durable_.intact || disk_.failing()) co_return false;
-  const std::uint64_t bytes = durable_.control.clean() ? 0 : durable_.end - durable_.control.redo;
+  const bool unclean = !durable_.control.clean();
+  const std::uint64_t bytes = unclean ? durable_.end - durable_.control.redo : 0;
   if (durable_.standby_signal) {
     set_phase(Phase::recovery);
     emit(postgres_kinds::recovery_started, static_cast<std::int64_t>(bytes));
@@ -64,6 +65,8 @@ sim::Task<bool> PostgresServer::recover(bool end_of_recovery_checkpoint) {
     durable_.control.state = ControlState::in_crash_recovery;
   }
   Duration work = time_for(bytes, volatile_.replay_rate);
+  // xlog.c, StartupXLOG: SyncDataDirectory(), unless the last shutdown was clean.
+  if (unclean) work += slowness_.sample(timings_.data_directory_sync, starts_);
   if (durable_.standby_signal) work += ask_archive(timings_.archive_probes_at_start);
   co_await sim::sleep_for(work);
   if (!end_of_recovery_checkpoint) co_return true;
@@ -356,6 +359,9 @@ sim::Task<bool> PostgresServer::single_user_recovery() {
   if (host_life != host_.incarnation() || written != DiskResult::ok || !durable_.intact) {
     co_return false;
   }
+  // xlog.c, ShutdownXLOG: where WAL is archived, and Patroni starts this mode with archive_mode on
+  // and an archive_command that fails (rewind.py, ensure_clean_shutdown), a stop ends the segment.
+  durable_.switched = durable_.end;
   durable_.end = durable_.end + checkpoint_record_bytes;
   complete_checkpoint(durable_.end);
   durable_.control.state = ControlState::shut_down;

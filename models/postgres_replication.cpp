@@ -343,6 +343,8 @@ sim::Task<void> PostgresServer::receive_wal(bool failed) {
     const MemberId target = durable_.follow;
     if (target >= members_.size() || members_[target] == this) co_return;  // until follow()
     PostgresServer& primary = *members_[target];
+    const Duration start = slowness_.sample(timings_.walreceiver_start, receives_);
+    co_await sim::sleep_for(start);
     auto connection = co_await connect(group_, primary.replication_, sim::forever);
     if (!connection) continue;
     WalReceiverSocket socket = std::move(*connection);
@@ -371,6 +373,8 @@ sim::Task<void> PostgresServer::stream_from(PostgresServer& primary, WalReceiver
   Walreceiver receiver(*this, primary);
   emit(kinds::walreceiver_started, primary.member(), static_cast<std::int64_t>(flushed().value),
        accepted->timeline);
+  const Duration known = resending(primary);
+  co_await sim::sleep_for(known);
   request.op = ReplicationRequest::Op::status;
   socket.send(request);
   for (;;) {
@@ -379,6 +383,21 @@ sim::Task<void> PostgresServer::stream_from(PostgresServer& primary, WalReceiver
     socket.send(request);
   }
   emit(kinds::walreceiver_ended, primary.member(), static_cast<std::int64_t>(flushed().value));
+}
+
+// walreceiverfuncs.c, RequestXLogStreaming: streaming begins at the start of a segment, so that
+// what the standby has of it comes again, and all of one that was switched since.
+Duration PostgresServer::resending(const PostgresServer& primary) {
+  const Lsn switched = primary.durable_.switched;
+  const std::uint64_t bytes =
+      flushed() <= switched ? wal_segment_bytes
+                            : std::min(flushed().value % wal_segment_bytes, flushed() - switched);
+  const auto share = static_cast<double>(bytes) / static_cast<double>(wal_segment_bytes);
+  const Duration segment = slowness_.sample(timings_.segment_resend, receives_);
+  const Duration work =
+      Duration(static_cast<std::int64_t>(share * static_cast<double>(segment.count())));
+  const std::uint64_t rate = config_.replication_bytes_per_second;
+  return rate == 0 ? work : std::max(work, time_for(bytes, rate));
 }
 
 Walreceiver::Walreceiver(PostgresServer& standby, PostgresServer& upstream)

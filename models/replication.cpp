@@ -22,6 +22,11 @@ void StandbyFlow::reset(Time now, Lsn received, Lsn replayed,
 
 void StandbyFlow::connect(Time now, const WalCurve& upstream, const Path& path) {
   settle(now);
+  if (upstream_ == nullptr) {  // what there is of a record comes again, whole
+    received_ = std::min(received_, whole_);
+    flushed_ = std::min(flushed_, whole_);
+    replayed_ = std::min(replayed_, whole_);
+  }
   upstream_ = &upstream;
   path_ = path;
   caught_up_ = false;

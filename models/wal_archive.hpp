@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "models/lsn.hpp"
 #include "sim/distribution.hpp"
 #include "sim/host.hpp"
 #include "sim/random.hpp"
@@ -21,8 +22,6 @@
 #include "sim/task.hpp"
 
 namespace predrill::models {
-
-constexpr std::uint64_t wal_segment_bytes = 16 * 1024 * 1024;
 
 struct WalArchiveConfig {
   double wal_bytes_per_second = 0;

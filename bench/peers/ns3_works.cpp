@@ -13,6 +13,7 @@
 namespace {
 
 using ns3::Simulator;
+using predrill::peers::Exponentials;
 using predrill::peers::Generator;
 using predrill::peers::Meter;
 using predrill::peers::Work;
@@ -47,30 +48,31 @@ class Phold {
 
  private:
   void schedule(std::uint32_t entity) {
-    Simulator::Schedule(seconds(draws_.exponential()), &Phold::handle, this, entity);
+    Simulator::Schedule(seconds(delays_.next()), &Phold::handle, this, entity);
   }
   void handle(std::uint32_t entity) {
     ++visits_[entity];
-    schedule(draws_.below(static_cast<std::uint32_t>(visits_.size())));
+    schedule(targets_.below(static_cast<std::uint32_t>(visits_.size())));
     meter->count(now_seconds);
   }
 
-  Generator draws_{1};
+  Exponentials delays_{1};
+  Generator targets_{2};
   std::vector<std::uint32_t> visits_;
 };
 
 /// M/M/1 at a utilisation of 0.9; an operation is one customer served.
 class Mm1 {
  public:
-  Mm1() { Simulator::Schedule(seconds(arrivals_.exponential() / 0.9), &Mm1::arrive, this); }
+  Mm1() { Simulator::Schedule(seconds(arrivals_.next() / 0.9), &Mm1::arrive, this); }
 
  private:
   void arrive() {
     queue_.push_back(now_seconds());
     if (queue_.size() == 1) serve();
-    Simulator::Schedule(seconds(arrivals_.exponential() / 0.9), &Mm1::arrive, this);
+    Simulator::Schedule(seconds(arrivals_.next() / 0.9), &Mm1::arrive, this);
   }
-  void serve() { Simulator::Schedule(seconds(services_.exponential()), &Mm1::depart, this); }
+  void serve() { Simulator::Schedule(seconds(services_.next()), &Mm1::depart, this); }
   void depart() {
     sojourns_ += now_seconds() - queue_.front();
     ++served_;
@@ -79,8 +81,8 @@ class Mm1 {
     meter->count([this] { return sojourns_ / served_; });
   }
 
-  Generator arrivals_{1};
-  Generator services_{2};
+  Exponentials arrivals_{1};
+  Exponentials services_{2};
   std::deque<double> queue_;  // arrival times; the front is in service
   double sojourns_ = 0;
   double served_ = 0;

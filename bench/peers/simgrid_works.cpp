@@ -17,6 +17,7 @@
 namespace {
 
 namespace s4u = simgrid::s4u;
+using predrill::peers::Exponentials;
 using predrill::peers::Generator;
 using predrill::peers::Meter;
 using predrill::peers::Work;
@@ -37,11 +38,11 @@ Meter* meter;
 
 /// Processes that sleep in a loop; an operation is one wake-up.
 void sleeping(s4u::Host* host, std::uint32_t size) {
-  static Generator draws(1);
+  static Exponentials naps(1);
   for (std::uint32_t i = 0; i < size; ++i) {
     s4u::Actor::create("sleeper", host, [] {
       for (;;) {
-        s4u::this_actor::sleep_for(draws.exponential());
+        s4u::this_actor::sleep_for(naps.next());
         meter->count(&s4u::Engine::get_clock);
       }
     });
@@ -54,8 +55,8 @@ void mm1(s4u::Host* host) {
   static std::deque<double> queue;  // arrival times
   static s4u::SemaphorePtr waiting = s4u::Semaphore::create(0);
   s4u::Actor::create("source", host, [] {
-    for (Generator arrivals(1);;) {
-      s4u::this_actor::sleep_for(arrivals.exponential() / 0.9);
+    for (Exponentials arrivals(1);;) {
+      s4u::this_actor::sleep_for(arrivals.next() / 0.9);
       queue.push_back(s4u::Engine::get_clock());
       waiting->release();
     }
@@ -63,11 +64,11 @@ void mm1(s4u::Host* host) {
   s4u::Actor::create("server", host, [] {
     double sojourns = 0;
     double served = 0;
-    for (Generator services(2);;) {
+    for (Exponentials services(2);;) {
       waiting->acquire();
       const double arrived = queue.front();
       queue.pop_front();
-      s4u::this_actor::sleep_for(services.exponential());
+      s4u::this_actor::sleep_for(services.next());
       sojourns += s4u::Engine::get_clock() - arrived;
       ++served;
       meter->count([=] { return sojourns / served; });
@@ -79,8 +80,8 @@ void mm1(s4u::Host* host) {
 /// child.
 void spawn(s4u::Host* host) {
   s4u::Actor::create("parent", host, [host] {
-    for (Generator draws(1);;) {
-      const double nap = draws.exponential();
+    for (Exponentials naps(1);;) {
+      const double nap = naps.next();
       s4u::Actor::create("child", host, [nap] { s4u::this_actor::sleep_for(nap); })->join();
       meter->count(&s4u::Engine::get_clock);
     }

@@ -78,11 +78,10 @@ class Meter:
 
 def phold(env, meter, size, draws):
     total = size + meter.warm_up + meter.operations + 100
-    delays, targets = [], []
-    for i in range(total):  # the order of the C++ drivers: first the target, then the delay
-        targets.append(i if i < size else below(next(draws), size))
-        delays.append(exponential(next(draws)))
-    draw_delay, draw_target = iter(delays).__next__, iter(targets).__next__
+    others = splitmix64(2)
+    draw_delay = iter([exponential(next(draws)) for _ in range(total)]).__next__
+    targets = [i if i < size else below(next(others), size) for i in range(total)]
+    draw_target = iter(targets).__next__
     visits = [0] * size
     timeout, count = env.timeout, meter.count
 

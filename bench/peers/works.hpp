@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <vector>
 
 namespace predrill::peers {
 
@@ -27,14 +28,28 @@ class Generator {
   }
   /// A number in (0, 1], so that its logarithm is finite.
   double unit() { return static_cast<double>((next() >> 11) + 1) * 0x1p-53; }
-  /// Exponential with mean 1.
-  double exponential() { return -std::log(unit()); }
   std::uint32_t below(std::uint32_t bound) {
     return static_cast<std::uint32_t>(((next() >> 32) * bound) >> 32);
   }
 
  private:
   std::uint64_t state_;
+};
+
+/// Exponential numbers with mean 1, drawn beforehand: a logarithm costs as much as a third of an
+/// event, and what is to be measured is the simulator. They come again after a million.
+class Exponentials {
+ public:
+  explicit Exponentials(std::uint64_t seed) : drawn_(count) {
+    Generator generator(seed);
+    for (double& number : drawn_) number = -std::log(generator.unit());
+  }
+  double next() { return drawn_[next_++ % count]; }
+
+ private:
+  static constexpr std::size_t count = 1 << 20;
+  std::vector<double> drawn_;
+  std::size_t next_ = 0;
 };
 
 /// One fixed work. The warm-up is the same for every peer, because the check value is taken at its

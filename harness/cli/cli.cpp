@@ -222,6 +222,9 @@ void add_lab(CLI::App& app, LabCommand& lab, int& status) {
                       "the system file, as for the simulator (default: scenarios/lab)");
   lab_app->add_option("--set", lab.settings, "path=value: change a setting, e.g. patroni.ttl=20")
       ->allow_extra_args(false);
+  lab_app->add_option("--patroni", lab.patroni,
+                      "another Patroni than /usr/bin/patroni: its program (and set "
+                      "patroni.version to what it is, here and for `drill`)");
   lab_app->footer(
       "Needs root and Debian's packages, which ./predrill lab up installs.\n"
       "Examples:\n"
@@ -229,7 +232,8 @@ void add_lab(CLI::App& app, LabCommand& lab, int& status) {
       "  predrill drill scenarios/lab/node-loss.json --on lab --repeat 3\n"
       "  predrill lab down                          nothing of it is left\n"
       "  predrill lab up --name fast --set patroni.ttl=20 --set patroni.loop_wait=5 \\\n"
-      "      --set patroni.retry_timeout=5          another one beside it\n");
+      "      --set patroni.retry_timeout=5          another one beside it\n"
+      "  predrill lab up --patroni /opt/patroni-4.1/bin/patroni --set patroni.version=4.1.4\n");
   lab_app->callback([&] { status = command_lab(lab); });
 }
 

@@ -35,10 +35,15 @@ int up(const LabCommand& command) {
     std::fprintf(stderr, "%s: error: %s\n", system->file.c_str(), problem.c_str());
   }
   if (!plan) return exit_usage;
+  if (!command.patroni.empty()) plan->patroni = std::filesystem::absolute(command.patroni).string();
+  if (const std::string doubt = live::doubt_about_patroni(*system, *plan); !doubt.empty()) {
+    std::fprintf(stderr, "%s: error: %s\n", system->file.c_str(), doubt.c_str());
+    return exit_usage;
+  }
   live::LabLock lock(command.name);
   if (!lock.held()) return refuse("another predrill works on the lab " + command.name);
   const auto there = live::Lab::find(command.name);
-  if (there && there->plan().files != plan->files) {
+  if (there && (there->plan().files != plan->files || there->plan().patroni != plan->patroni)) {
     return refuse("the lab " + command.name + " runs another configuration (" +
                   there->plan().system + "); `predrill lab down --name " + command.name +
                   "` first, or take another --name");

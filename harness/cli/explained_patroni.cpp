@@ -78,7 +78,10 @@ constexpr std::array<Explanation, 16> table = {{
      "wal_sender_timeout) + U(0, loop_wait), b being the age of its last lease refresh. Without an "
      "eligible standby the names are emptied and commits go on unreplicated, unless strict; so "
      "they do for about 12 s after each failover, and until /sync is filled again after about 14 s "
-     "nobody else may be promoted. If primary and synchronous standby die together nobody is "
+     "nobody else may be promoted: until 4.0 the new primary makes the standbys' slots when it "
+     "knows that it is promoted, and they ask again after wal_retrieve_retry_interval. From 4.0 on "
+     "every member has them beforehand: 1.1 s and 3.3 s. If primary and synchronous standby die "
+     "together nobody is "
      "promoted automatically. The race polls only members of /sync, the dead leader included.",
      {"synchronous_mode_strict", "synchronous_node_count", "standby_loss", "rpo", "nosync"},
      "patroni/ha.py process_sync_replication(), patroni/postgresql/sync.py, 3.3.2; measured in a "
@@ -91,7 +94,8 @@ constexpr std::array<Explanation, 16> table = {{
      "Where synchronous_mode would empty synchronous_standby_names it sets '*' instead: commits "
      "wait until any standby connects. It closes the window of about 12 s after a failover in "
      "which acknowledged commits have no second copy, and pays with a write outage as long as no "
-     "standby streams. With a single standby its death stops all writes. Sessions that commit with "
+     "standby streams; until 4.0 that is at least wal_retrieve_retry_interval after each failover. "
+     "With a single standby its death stops all writes. Sessions that commit with "
      "synchronous_commit = local or off are not held up. It does nothing without synchronous_mode.",
      {"synchronous_mode", "standby_loss", "first_commit"},
      "patroni/global_config.py, patroni/postgresql/sync.py, 3.3.2"},

@@ -107,7 +107,8 @@ struct ReportCommand {
 struct LabCommand {
   std::string action;  // up, status, down
   std::string name = "lab";
-  std::string config;  // system file; empty: scenarios/lab/system.json
+  std::string config;   // system file; empty: scenarios/lab/system.json
+  std::string patroni;  // program; empty: /usr/bin/patroni
   std::vector<std::string> settings;
 };
 

@@ -47,7 +47,7 @@ std::string first_line(const std::vector<std::string>& argv) {
   return output.substr(0, output.find('\n'));
 }
 
-void describe_machine(DrillRecord& record) {
+void describe_machine(const LabPlan& plan, DrillRecord& record) {
   utsname name{};
   ::uname(&name);
   double load[3] = {};
@@ -58,7 +58,7 @@ void describe_machine(DrillRecord& record) {
                     {"processors", std::to_string(std::thread::hardware_concurrency())},
                     {"load_average", text}};
   static const std::map<std::string, std::string> versions = {
-      {"patroni", first_line({"patroni", "--version"})},
+      {"patroni", first_line({plan.patroni, "--version"})},
       {"postgresql", first_line({"/usr/lib/postgresql/15/bin/postgres", "--version"})},
       {"etcd", first_line({"etcd", "--version"})},
       {"haproxy", first_line({"/usr/sbin/haproxy", "-v"})},
@@ -221,7 +221,7 @@ class Drill {
       return std::move(outcome_);
     }
     record.started = utc_now();
-    describe_machine(record);
+    describe_machine(lab_.plan(), record);
     if (Problem problem = options_.keep_prediction(record)) {
       outcome_.refused = problem;
       return std::move(outcome_);

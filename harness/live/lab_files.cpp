@@ -269,7 +269,7 @@ Daemon daemon_of(const LabPlan& plan, const LabHost& host) {
   daemon.nice = -5;
   switch (host.kind) {
     case HostKind::member:
-      daemon.argv = {"/usr/bin/patroni", (plan.folder / (host.name + ".yml")).string()};
+      daemon.argv = {plan.patroni, (plan.folder / (host.name + ".yml")).string()};
       break;
     case HostKind::etcd: {
       daemon.argv = etcd_command(plan, host);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/live/lab_files.hpp"
+#include "harness/load/patroni_settings.hpp"
 
 namespace predrill::harness::live {
 
@@ -115,6 +116,21 @@ std::optional<LabPlan> plan_lab(const SystemSpec& system, const std::string& nam
   return plan;
 }
 
+// "patroni 3.0.2"
+std::string doubt_about_patroni(const SystemSpec& system, const LabPlan& plan) {
+  const CommandResult said = run_command({plan.patroni, "--version"}, "", std::chrono::seconds(10));
+  std::string version = said.output.substr(0, said.output.find('\n'));
+  version = version.substr(version.find_last_of(' ') + 1);
+  const auto found = patroni_version(version);
+  if (said.status == -1) return "there is no program " + plan.patroni;
+  if (!said.ok() || version.empty()) return plan.patroni + " --version does not answer";
+  if (!found) return plan.patroni + " is Patroni " + version + ", which is not modelled";
+  if (*found == system.patroni.version) return "";
+  return plan.patroni + " is Patroni " + version + ", the system means " +
+         std::string(models::to_text(system.patroni.version)) +
+         ": add --set patroni.version=" + version;
+}
+
 std::string to_json(const LabPlan& plan) {
   Json json;
   json["format"] = "predrill.lab/1";
@@ -125,6 +141,7 @@ std::string to_json(const LabPlan& plan) {
   json["scope"] = plan.scope;
   json["user"] = plan.user;
   json["database"] = plan.database;
+  json["patroni"] = plan.patroni;
   json["primary"] = plan.primary;
   json["synchronous"] = plan.synchronous;
   for (const LabHost& host : plan.hosts) {
@@ -152,6 +169,7 @@ std::optional<LabPlan> read_plan(const std::filesystem::path& file) {
     plan.scope = json.at("scope");
     plan.user = json.at("user");
     plan.database = json.at("database");
+    plan.patroni = json.value("patroni", plan.patroni);
     plan.primary = json.at("primary");
     plan.synchronous = json.at("synchronous");
     for (const Json& one : json.at("hosts")) {

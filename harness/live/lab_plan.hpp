@@ -32,8 +32,9 @@ struct LabPlan {
   std::filesystem::path folder;
   std::string hub;  // namespace with the bridge
   std::string scope;
-  std::string user;      // whom the database runs as
-  std::string database;  // of PgBouncer
+  std::string user;                          // whom the database runs as
+  std::string database;                      // of PgBouncer
+  std::string patroni = "/usr/bin/patroni";  // the program
   std::vector<LabHost> hosts;
   std::size_t primary = 0;  // member that starts first
   bool synchronous = false;
@@ -57,6 +58,9 @@ std::filesystem::path labs_folder();
 /// The lab of a system. Problems: what a lab cannot be for this system, in sentences.
 std::optional<LabPlan> plan_lab(const SystemSpec& system, const std::string& name,
                                 std::vector<std::string>& problems);
+
+/// Why the plan's Patroni is none, or not the release that the system means; empty if it is.
+std::string doubt_about_patroni(const SystemSpec& system, const LabPlan& plan);
 
 std::string to_json(const LabPlan& plan);
 std::optional<LabPlan> read_plan(const std::filesystem::path& file);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -60,6 +61,19 @@ constexpr std::array<LinePattern, 25> patterns = {{
 std::string end_of_prefix(std::string prefix) {
   ++prefix.back();
   return prefix;
+}
+
+// PgBouncer writes of a connection when TCP has it, but a server that is not there behind a router
+// ends it before the login is over: such a one was of no use. "LOG S-0x55ac1c0380a0: ..."
+std::string failed_login(std::string_view line) {
+  constexpr int longest = 15;  // s; server_connect_timeout's default
+  const std::size_t begin = line.find(" S-0x");
+  const std::size_t age = line.find("(age=");
+  if (begin == line.npos || age == line.npos) return "";
+  const bool refused = line.find("closing because: login failed") != line.npos ||
+                       line.find("closing because: server conn crashed?") != line.npos;
+  if (!refused || std::atoi(std::string(line.substr(age + 5, 8)).c_str()) > longest) return "";
+  return std::string(line.substr(begin, line.find(": ", begin) - begin));
 }
 
 }  // namespace
@@ -199,6 +213,13 @@ std::vector<LiveEvent> LogWatch::events() const {
     while (std::getline(file, line)) {
       const auto at = time_of_line(line);
       if (!at) continue;
+      if (const std::string failed = failed_login(line); !failed.empty()) {
+        const auto its_begin = std::find_if(all.rbegin(), all.rend(), [&](const LiveEvent& event) {
+          return event.kind == "pgbouncer.server_connected" &&
+                 event.text.find(failed + ':') != event.text.npos;
+        });
+        if (its_begin != all.rend()) all.erase(std::next(its_begin).base());
+      }
       std::string kind = event_of_line(host.kind, line);
       if (kind.empty()) continue;
       all.push_back({base_.of(*at), host.name, std::move(kind), line.substr(0, 200)});

@@ -156,21 +156,26 @@ constexpr std::array<std::string_view, 10> not_modelled = {
 
 }  // namespace
 
-std::optional<PatroniVersion> read_patroni_version(const Value& value) {
-  const std::optional<std::string> text = version_text(value);
-  if (!text) return std::nullopt;
-  const std::optional<int> number = version_number(*text);
-  if (!number) {
-    value.error(in_quotes(*text) + " is not a version", R"(write "3.3.2")");
-    return std::nullopt;
-  }
-  if (*number < releases.front().from || *number >= releases_end) {
-    value.error("Patroni " + printable(*text) + " is not modelled", "3.0.2 to 4.1.x are");
-    return std::nullopt;
-  }
+std::optional<PatroniVersion> patroni_version(std::string_view text) {
+  const std::optional<int> number = version_number(text);
+  if (!number || *number < releases.front().from || *number >= releases_end) return std::nullopt;
   PatroniVersion found = releases.front().version;
   for (const Release& release : releases) {
     if (*number >= release.from) found = release.version;
+  }
+  return found;
+}
+
+std::optional<PatroniVersion> read_patroni_version(const Value& value) {
+  const std::optional<std::string> text = version_text(value);
+  if (!text) return std::nullopt;
+  if (!version_number(*text)) {
+    value.error(in_quotes(*text) + " is not a version", R"(write "3.3.2")");
+    return std::nullopt;
+  }
+  const std::optional<PatroniVersion> found = patroni_version(*text);
+  if (!found) {
+    value.error("Patroni " + printable(*text) + " is not modelled", "3.0.2 to 4.1.x are");
   }
   return found;
 }

@@ -38,11 +38,12 @@ using models::DiskTimings;
 using models::PatroniTimings;
 using models::PostgresTimings;
 
-constexpr std::array<Timing<PostgresTimings>, 14> postgres_timings = {{
+constexpr std::array<Timing<PostgresTimings>, 17> postgres_timings = {{
     {"fork", &PostgresTimings::fork},
     {"authentication", &PostgresTimings::authentication},
     {"query", &PostgresTimings::query},
     {"start", &PostgresTimings::start},
+    {"data_directory_sync", &PostgresTimings::data_directory_sync},
     {"replay_bytes_per_second", &PostgresTimings::replay_bytes_per_second, Quantity::bytes},
     {"promotion", &PostgresTimings::promotion},
     {"promotion_slow", &PostgresTimings::promotion_slow},
@@ -51,6 +52,8 @@ constexpr std::array<Timing<PostgresTimings>, 14> postgres_timings = {{
     {"shutdown_checkpoint", &PostgresTimings::shutdown_checkpoint},
     {"crash_notice", &PostgresTimings::crash_notice},
     {"walsender_delay", &PostgresTimings::walsender_delay},
+    {"walreceiver_start", &PostgresTimings::walreceiver_start},
+    {"segment_resend", &PostgresTimings::segment_resend},
     {"rewind", &PostgresTimings::rewind},
     {"copy_bytes_per_second", &PostgresTimings::copy_bytes_per_second, Quantity::bytes},
 }};

@@ -58,11 +58,14 @@ inline PostgresTimings quick() {  // constants, so that times can be computed by
   t.authentication = Distribution::constant(Duration(2ms));
   t.query = Distribution::constant(Duration(1ms));
   t.start = Distribution::constant(Duration(500ms));
+  t.data_directory_sync = Distribution::constant(Duration(0));
   t.replay_bytes_per_second = Distribution::constant(100e6);
   t.stop_sessions = Distribution::constant(Duration(100ms));
   t.shutdown_checkpoint = Distribution::constant(Duration(100ms));
   t.crash_notice = Distribution::constant(Duration(5ms));
   t.walsender_delay = Distribution::constant(Duration(1ms));
+  t.walreceiver_start = Distribution::constant(Duration(0));
+  t.segment_resend = Distribution::constant(Duration(0));
   t.reload = Distribution::constant(Duration(10ms));
   t.rewind = Distribution::constant(Duration(1s));
   return t;

@@ -476,6 +476,46 @@ TEST_CASE("replication: who is told of another primary while it waits counts fro
   CHECK(lab.log.last(kinds::walreceiver_started) - told <= 5s + 10ms);
 }
 
+namespace {
+Task<> restart_in_place(PostgresServer& server, bool in_single_user_mode) {
+  if (in_single_user_mode) {
+    const bool recovered = co_await server.single_user_recovery();
+    CHECK(recovered);
+  }
+  CHECK(server.start(StartAs::primary));
+}
+}  // namespace
+
+// Lab, PostgreSQL 15, 39 crashes of a primary in strict synchronous mode: streaming 5.02 s or 10.02
+// s after the crash, and, as the recovery in single-user mode had ended the segment, 16 MB of it
+// 0.03 to 0.19 s later.
+TEST_CASE("replication: streaming begins at the start of a segment", "[postgres][replication]") {
+  PostgresTimings timings = quick();
+  timings.walreceiver_start = Distribution::constant(Duration(30ms));
+  timings.segment_resend = Distribution::constant(Duration(160ms));
+  Lab lab({}, timings);
+  lab.start_cluster();
+  lab.load(1000, 1500);
+  lab.run(6s);
+  lab.server(0).set_background({});
+  lab.run(1s);
+  const double share = static_cast<double>(lab.server(1).flushed().value % wal_segment_bytes) /
+                       static_cast<double>(wal_segment_bytes);
+  CHECK(share == Approx(0.54).margin(0.02));
+  const bool switched = GENERATE(false, true);
+  const Time crash = lab.now();
+  lab.server(0).kill_postmaster();
+  lab.run(100ms);
+  lab.clients.spawn(restart_in_place(lab.server(0), switched));
+  const Duration resend = switched ? 160ms : Duration(static_cast<std::int64_t>(share * 160e6));
+  lab.run(crash + 5030ms + resend - lab.now());
+  CHECK(lab.log.last(kinds::walreceiver_started) - crash >= 5030ms);
+  CHECK(lab.log.last(kinds::walreceiver_started) - crash <= 5045ms);
+  CHECK_FALSE(lab.server(0).pg_stat_replication().find(1)->streaming);
+  lab.run(15ms);
+  CHECK(lab.server(0).pg_stat_replication().find(1)->streaming);
+}
+
 // Lab: a primary that lost the DCS ran as a standby for 27 s; its standbys, connected since 5 s
 // after the stop, streamed its new timeline 30 ms after it was promoted again.
 TEST_CASE("replication: a standby of a standby goes on when that one is promoted",

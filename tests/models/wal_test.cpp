@@ -86,6 +86,24 @@ TEST_CASE("wal: who can follow whom", "[wal]") {
   CHECK(two.timeline() == 1);
 }
 
+TEST_CASE("wal: a stream that begins again writes half a record anew", "[wal]") {
+  WalCurve primary;
+  primary.reset(start, Lsn{0});
+  primary.set_rate(start, 1000, 300);
+  WalCurve promoted;
+  promoted.reset(start + 1s, Lsn{600});
+  StandbyFlow flow;
+  flow.reset(start, Lsn{0}, Lsn{0}, 10'000'000);
+  flow.connect(start, primary, {});
+  flow.disconnect(start + 800ms);
+  CHECK(flow.received(start + 1s) == Lsn{800});
+  CHECK(flow.whole_records(start + 1s) == Lsn{600});
+  flow.connect(start + 1s, promoted, {});
+  CHECK(flow.received(start + 1s) == Lsn{600});
+  CHECK(flow.flushed(start + 1s) == Lsn{600});
+  CHECK(flow.replayed(start + 1s) == Lsn{600});
+}
+
 TEST_CASE("wal: a standby follows at its delays and below its rates", "[wal]") {
   WalCurve primary;
   primary.reset(start, Lsn{0});

@@ -63,7 +63,8 @@ TEST_CASE("live: two labs share no namespace and no folder", "[live]") {
 }
 
 TEST_CASE("live: a plan on disk is read back as it was", "[live]") {
-  const LabPlan plan = plan_of(lab_system());
+  LabPlan plan = plan_of(lab_system());
+  plan.patroni = "/opt/patroni/bin/patroni";
   const std::filesystem::path file =
       std::filesystem::temp_directory_path() / ("predrill-plan-" + std::to_string(::getpid()));
   std::ofstream(file) << to_json(plan);
@@ -72,6 +73,30 @@ TEST_CASE("live: a plan on disk is read back as it was", "[live]") {
   REQUIRE(again);
   CHECK(to_json(*again) == to_json(plan));
   CHECK_FALSE(read_plan(file));  // there is none any more
+}
+
+TEST_CASE("live: a lab has the Patroni that its system means", "[live]") {
+  SystemSpec system = lab_system();
+  LabPlan plan = plan_of(system);
+  const std::filesystem::path program =
+      std::filesystem::temp_directory_path() / ("predrill-patroni-" + std::to_string(::getpid()));
+  const auto says = [&](const std::string& text) {
+    std::ofstream(program) << "#!/bin/sh\n" << text << "\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    return doubt_about_patroni(system, plan);
+  };
+  plan.patroni = program.string();
+  CHECK(says("echo patroni 3.0.2") == "");
+  CHECK(says("echo patroni 4.1.4") == program.string() +
+                                          " is Patroni 4.1.4, the system means 3.0.2: add --set "
+                                          "patroni.version=4.1.4");
+  CHECK(says("echo patroni 9.0.0") ==
+        program.string() + " is Patroni 9.0.0, which is not modelled");
+  CHECK(says("exit 1") == program.string() + " --version does not answer");
+  system.patroni.version = predrill::models::PatroniVersion::v4_1;
+  CHECK(says("echo patroni 4.1.4") == "");
+  std::filesystem::remove(program);
+  CHECK(doubt_about_patroni(system, plan) == "there is no program " + program.string());
 }
 
 TEST_CASE("live: names that could reach beyond the lab's folder are refused", "[live]") {

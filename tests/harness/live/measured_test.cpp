@@ -103,3 +103,29 @@ TEST_CASE("measured: synchronous drills lose nothing, except to a stolen key", "
   }
   CHECK(drills > 100);
 }
+
+// Nothing was fitted to these drills, and the model knew of this version from its source alone. The
+// share is the one that fidelity() asks of a cell.
+TEST_CASE("measured: predictions hold for Patroni 4.1, which nothing was fitted to", "[measured]") {
+  const std::filesystem::path other = folder.parent_path() / "patroni-4.1";
+  CompareOptions options;
+  options.runs = 100;
+  double measured = 0;
+  double inside = 0;
+  for (const char* of : {"async.jsonl", "sync.jsonl"}) {
+    std::vector<std::string> problems;
+    const std::vector<DrillRecord> records = read_records({(other / of).string()}, problems);
+    CHECK(problems.empty());
+    for (const Cell& cell : compare(records, options)) {
+      INFO(of << " " << cell.name());
+      CHECK(cell.problem.empty());
+      CHECK(cell.lost_rows_max == 0);  // 4.1 steals no key after a freeze
+      for (const Comparison& path : cell.rto) {
+        measured += static_cast<double>(path.drills);
+        inside += path.inside_90 * static_cast<double>(path.drills);
+      }
+    }
+  }
+  CHECK(measured == 3 * 52);
+  CHECK(inside / measured >= 0.8);
+}

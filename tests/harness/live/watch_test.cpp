@@ -86,3 +86,40 @@ TEST_CASE("live: the leader's last renewal before a moment is read from its log"
   CHECK(logs.last_renewal("lab-2", 8s) == std::nullopt);
   std::filesystem::remove_all(plan.folder);
 }
+
+TEST_CASE("live: a connection of PgBouncer counts if its login was not refused", "[live]") {
+  LabPlan plan;
+  plan.folder =
+      std::filesystem::temp_directory_path() / ("predrill-pooler-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(plan.folder);
+  plan.hosts.push_back({.kind = HostKind::pgbouncer,
+                        .name = "pgbouncer",
+                        .network = {},
+                        .port = {},
+                        .address = {},
+                        .mac = {}});
+  TimeBase base;
+  base.wall = *time_of_line("2026-11-22 02:39:40.000");
+  const std::string log = plan.log(plan.hosts[0]);
+  std::ofstream(log).flush();
+  const LogWatch logs(plan, base);
+  const std::string one = " UTC [10633] LOG S-0x55ac1c0380a0: lab/postgres@10.78.0.31:5000 ";
+  const std::string other = " UTC [10633] LOG S-0x55ac1c037e40: lab/postgres@10.78.0.31:5000 ";
+  std::ofstream(log)
+      << "2026-11-22 02:39:43.000" + one + "new connection to server (from 10.78.0.41:43868)\n"
+      << "2026-11-22 02:39:43.289 UTC [10633] ERROR S: login failed: FATAL: shutting down\n"
+      << "2026-11-22 02:39:43.290" + one + "closing because: login failed (age=0s)\n"
+      << "2026-11-22 02:39:44.000" + other + "new connection to server (from 10.78.0.41:43884)\n"
+      << "2026-11-22 02:39:45.000" + one + "new connection to server (from 10.78.0.41:43886)\n"
+      << "2026-11-22 02:39:47.000" + one + "closing because: server conn crashed? (age=2s)\n"
+      << "2026-11-22 02:39:48.000" + one + "new connection to server (from 10.78.0.41:43888)\n"
+      << "2026-11-22 02:40:05.000" + other + "closing because: server conn crashed? (age=21s)\n"
+      << "2026-11-22 02:40:06.000" + one + "closing because: server idle timeout (age=18s)\n";
+  std::vector<predrill::sim::Duration> connected;
+  for (const LiveEvent& event : logs.events()) {
+    CHECK(event.kind == "pgbouncer.server_connected");
+    connected.push_back(event.at);
+  }
+  CHECK(connected == std::vector<predrill::sim::Duration>{4s, 8s});
+  std::filesystem::remove_all(plan.folder);
+}
