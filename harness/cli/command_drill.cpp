@@ -145,6 +145,8 @@ Problem check(const ScenarioSpec& scenario, const live::Lab& lab) {
     return "the lab " + lab.plan().name + " runs another configuration (" + lab.plan().system +
            ") than the scenario's; give both the same --config and --set";
   }
+  const std::string doubt = live::doubt_about_patroni(scenario.system, lab.plan());
+  if (!doubt.empty()) return doubt;
   if (scenario.faults.size() != 1) return "a live drill has one fault";
   return cannot_inject(scenario.faults[0], lab);
 }
