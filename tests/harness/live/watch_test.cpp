@@ -19,6 +19,17 @@ std::int64_t milliseconds(std::string_view line) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(at->time_since_epoch()).count();
 }
 
+// One host, and a folder for its log that the test removes.
+LabPlan lab_of(HostKind kind, const std::string& host) {
+  LabPlan plan;
+  plan.folder = std::filesystem::temp_directory_path() /
+                ("predrill-" + host + "-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(plan.folder);
+  plan.hosts.push_back(
+      {.kind = kind, .name = host, .network = {}, .port = {}, .address = {}, .mac = {}});
+  return plan;
+}
+
 }  // namespace
 
 TEST_CASE("live: the time stamps of the four programs are read alike", "[live]") {
@@ -54,16 +65,7 @@ TEST_CASE("live: lines of logs are events of the models", "[live]") {
 }
 
 TEST_CASE("live: the leader's last renewal before a moment is read from its log", "[live]") {
-  LabPlan plan;
-  plan.folder =
-      std::filesystem::temp_directory_path() / ("predrill-watch-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(plan.folder);
-  plan.hosts.push_back({.kind = HostKind::member,
-                        .name = "lab-1",
-                        .network = {},
-                        .port = {},
-                        .address = {},
-                        .mac = {}});
+  const LabPlan plan = lab_of(HostKind::member, "lab-1");
   std::ofstream(plan.log(plan.hosts[0]))
       << "2026-11-21 02:03:07,321 INFO: no action. I am (lab-1), the leader with the lock\n"
          "2026-11-21 02:03:08,500 INFO: no action. I am (lab-1), a secondary, and following\n"
@@ -88,16 +90,7 @@ TEST_CASE("live: the leader's last renewal before a moment is read from its log"
 }
 
 TEST_CASE("live: a connection of PgBouncer counts if its login was not refused", "[live]") {
-  LabPlan plan;
-  plan.folder =
-      std::filesystem::temp_directory_path() / ("predrill-pooler-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(plan.folder);
-  plan.hosts.push_back({.kind = HostKind::pgbouncer,
-                        .name = "pgbouncer",
-                        .network = {},
-                        .port = {},
-                        .address = {},
-                        .mac = {}});
+  const LabPlan plan = lab_of(HostKind::pgbouncer, "pgbouncer");
   TimeBase base;
   base.wall = *time_of_line("2026-11-22 02:39:40.000");
   const std::string log = plan.log(plan.hosts[0]);
