@@ -81,8 +81,8 @@ constexpr std::array<Explanation, 16> table = {{
      "nobody else may be promoted: until 4.0 the new primary makes the standbys' slots when it "
      "knows that it is promoted, and they ask again after wal_retrieve_retry_interval. From 4.0 on "
      "every member has them beforehand: 1.1 s and 3.3 s. If primary and synchronous standby die "
-     "together nobody is "
-     "promoted automatically. The race polls only members of /sync, the dead leader included.",
+     "together nobody is promoted automatically. The race polls only members of /sync, the dead "
+     "leader included.",
      {"synchronous_mode_strict", "synchronous_node_count", "standby_loss", "rpo", "nosync"},
      "patroni/ha.py process_sync_replication(), patroni/postgresql/sync.py, 3.3.2; measured in a "
      "lab: new names 11.6 to 12.0 s, /sync 13.8 to 14.3 s after the lock"},
