@@ -185,23 +185,24 @@ BENCHMARK(rearm)->Arg(1000)->Arg(100'000)->Unit(benchmark::kMillisecond);
 Task<> short_life() {
   co_await yield();
 }
-Task<> parent(int n) {
+Task<> parent(int batches, int batch) {
   Group& group = co_await this_group();
-  for (int i = 0; i < n; ++i) {
-    group.spawn(short_life());
-    co_await yield();
+  for (int i = 0; i < batches; ++i) {
+    for (int k = 0; k < batch; ++k) group.spawn(short_life());
+    co_await sleep_for(1s);
   }
 }
 
-// One spawn, two resumptions of the child, its destruction (and one resumption of the parent).
+// One spawn, two resumptions of the child, its destruction; and a hundredth of a sleep.
 void spawn(benchmark::State& state) {
-  constexpr int children = 1'000'000;
+  constexpr int batches = 10'000;
+  constexpr int batch = 100;
   Simulation sim = fresh_world();
   for (auto _ : state) {
-    sim.world().spawn(parent(children));
-    sim.run_for(1s);
+    sim.world().spawn(parent(batches, batch));
+    sim.run_for(batches * 1s);
   }
-  per_operation(state, children);
+  per_operation(state, batches * batch);
 }
 BENCHMARK(spawn)->Unit(benchmark::kMillisecond);
 

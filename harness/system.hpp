@@ -17,6 +17,7 @@
 #include "models/pgbouncer_config.hpp"
 #include "models/postgres.hpp"
 #include "sim/distribution.hpp"
+#include "sim/network.hpp"
 #include "sim/time.hpp"
 
 namespace predrill::harness {
@@ -162,6 +163,7 @@ struct SystemSpec {
   const SystemKind* kind = nullptr;
   std::shared_ptr<const KindSpec> of_kind;
   std::vector<ZoneLatency> latencies;
+  sim::SynRetries syn_retries;
   std::vector<MemberSpec> members;
   std::size_t primary = 0;          // index of the member that leads when a run starts
   std::optional<std::size_t> sync;  // index of the synchronous standby then; Patroni's choice

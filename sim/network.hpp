@@ -4,6 +4,7 @@
 // Hosts sit in zones; each pair of zones has a one-way latency. Cuts may be one-way.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -45,6 +46,19 @@ class Result {
   NetError error_ = NetError::none;
 };
 
+/// When a kernel sends a SYN again that nobody answers: after 1 s `linear` times more than once,
+/// then after twice as long each time (ip-sysctl of the Linux documentation).
+struct SynRetries {
+  int retries = 6;  // tcp_syn_retries
+  int linear = 4;   // tcp_syn_linear_timeouts, 4 since Linux 6.5; 0 as it was before
+
+  int attempts() const { return 1 + linear + retries; }
+  /// From the n-th SYN, counted from 0, to the next one or to the end.
+  Duration wait_after(int attempt) const {
+    return std::chrono::seconds(std::int64_t{1} << std::max(0, attempt - linear));
+  }
+};
+
 using HostSet = std::vector<const Host*>;
 enum class Direction : std::uint8_t { both, forward };
 enum class FaultId : std::uint32_t {};
@@ -72,6 +86,10 @@ class Network {
   void set_latency(ZoneId a, ZoneId b, const Distribution& one_way);
   /// Between processes of one host. Default: 20 µs.
   void set_loopback(const Distribution& one_way);
+
+  /// Of every host's kernel.
+  void set_syn_retries(const SynRetries& retries) { syn_retries_ = retries; }
+  const SynRetries& syn_retries() const { return syn_retries_; }
 
   /// Packets from `a` to `b` (and back, unless forward) vanish without a word.
   FaultId cut(const HostSet& a, const HostSet& b, Direction direction = Direction::both);
@@ -130,6 +148,7 @@ class Network {
   std::vector<std::string> zones_;
   std::vector<Distribution> zone_latency_;  // zones x zones
   Distribution loopback_;
+  SynRetries syn_retries_;
   std::vector<const Host*> hosts_;
   std::size_t side_ = 0;                      // of the table below
   mutable std::vector<std::uint32_t> table_;  // (from, to) -> index in links_ + 1

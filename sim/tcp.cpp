@@ -9,8 +9,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration syn_timeout_first = 1s;
-constexpr int syn_retries = 6;
 constexpr Duration rto_min = 200ms;
 constexpr Duration rto_max = 120s;
 constexpr int retransmissions_max = 15;
@@ -335,8 +333,8 @@ Task<Result<detail::Handle>> connect_to(Group& from, ListenerBase& to, Duration 
   Host& client = from.host();
   Host& server = to.host();
   const Time deadline = later(sim.now(), timeout);
-  Duration wait = syn_timeout_first;
-  for (int attempt = 0; attempt <= syn_retries; ++attempt) {
+  const SynRetries& syn = network.syn_retries();
+  for (int attempt = 0; attempt < syn.attempts(); ++attempt) {
     const Time sent = sim.now();
     if (network.open(client, server) && !network.lost(client, server)) {
       co_await sleep_until(std::min(deadline, sent + network.delay(client, server)));
@@ -358,10 +356,9 @@ Task<Result<detail::Handle>> connect_to(Group& from, ListenerBase& to, Duration 
         co_return NetError::refused;
       }
     }
-    const Time retry = sent + wait;
+    const Time retry = sent + syn.wait_after(attempt);
     co_await sleep_until(std::min(deadline, retry));
     if (sim.now() >= deadline) co_return NetError::timeout;
-    wait *= 2;
   }
   co_return NetError::timeout;
 }

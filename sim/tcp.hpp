@@ -2,15 +2,14 @@
 // typed messages in order. A message is delivered once or the sender learns, late, that it was not:
 //   the peer's process dies           its kernel sends FIN (or RST if data was left unread)
 //   the peer's host dies              nothing; unacknowledged data is sent again until the
-//   time-out;
-//                                     an idle connection notices only by keep-alive
+//                                     time-out; an idle connection notices only by keep-alive
 //   the peer's host comes back        RST in answer to the next packet
 //   the path is cut                   data waits for retransmission (200 ms, doubling to 120 s)
 //
-// Numbers are Linux's: tcp_syn_retries 6 with 1, 2, 4 … s between (127 s in all); retransmission
-// time-out from 200 ms to 120 s, tcp_retries2 15 (924.6 s); keep-alive off, else 7200/75 s/9
-// (ip-sysctl of the kernel documentation). Left out: windows and bandwidth, acknowledgements as
-// packets of their own, half-closed connections.
+// Numbers are Linux's: SYNs after 0, 1, 2, 3, 4, 5, 7, 11 … s, 131 s in all (before Linux 6.5 after
+// 0, 1, 3, 7 … s, 127 s; SynRetries); retransmission time-out from 200 ms to 120 s, tcp_retries2
+// 15 (924.6 s); keep-alive off, else 7200/75 s/9 (ip-sysctl of the kernel documentation). Left out:
+// windows and bandwidth, acknowledgements as packets of their own, half-closed connections.
 #pragma once
 
 #include <array>

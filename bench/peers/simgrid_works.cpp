@@ -76,14 +76,18 @@ void mm1(s4u::Host* host) {
   });
 }
 
-/// A parent that starts a child, which sleeps once, and waits for its end; an operation is one
-/// child.
+/// A parent that each second starts a hundred children, which let the others go first once; an
+/// operation is one child.
 void spawn(s4u::Host* host) {
   s4u::Actor::create("parent", host, [host] {
-    for (Exponentials naps(1);;) {
-      const double nap = naps.next();
-      s4u::Actor::create("child", host, [nap] { s4u::this_actor::sleep_for(nap); })->join();
-      meter->count(&s4u::Engine::get_clock);
+    for (;;) {
+      for (int i = 0; i < 100; ++i) {
+        s4u::Actor::create("child", host, [] {
+          s4u::this_actor::yield();
+          meter->count(&s4u::Engine::get_clock);
+        });
+      }
+      s4u::this_actor::sleep_for(1);
     }
   });
 }

@@ -26,6 +26,7 @@ WORKS = {
 }
 REARMS_PER_TICK = 64
 TIMEOUT_GAPS = 8
+SPAWN_BATCH = 100
 MASK = (1 << 64) - 1
 
 
@@ -176,18 +177,18 @@ def rearm(env, meter, size, draws):
     return lambda: fired
 
 
-def spawn(env, meter, _size, draws):
-    total = meter.warm_up + meter.operations + 100
-    draw_delay = iter([exponential(next(draws)) for _ in range(total)]).__next__
-    timeout, count = env.timeout, meter.count
+def spawn(env, meter, _size, _draws):
+    timeout, count, process = env.timeout, meter.count, env.process
 
-    def child(delay):
-        yield timeout(delay)
+    def child():
+        yield timeout(0)
+        count()
 
     def parent():
         while True:
-            yield env.process(child(draw_delay()))
-            count()
+            for _ in range(SPAWN_BATCH):
+                process(child())
+            yield timeout(1)
 
     env.process(parent())
     return lambda: env.now

@@ -155,7 +155,7 @@ constexpr std::array<FaultText, 26> table = {{
      "patroni/dcs/etcd.py _calculate_timeouts(), patroni/ha.py fetch_node_status(), 3.3.2"},
     {FaultKind::packet_loss,
      "Each packet is lost with the given probability and sent again by TCP after 200 ms, 400 ms "
-     "and so on up to 120 s; a lost SYN after 1, 2, 4 s. Requests get slower by whole "
+     "and so on up to 120 s; a lost SYN after 1 s. Requests get slower by whole "
      "retransmissions instead of failing. The key is lost only if renewals fail for so long that "
      "retry_timeout runs out in one cycle. REST polls that exceed 2 s make a member look "
      "unreachable, so the race may choose a standby that is not the most advanced. Poolers and "

@@ -76,6 +76,7 @@ World::~World() {
 
 void World::build_network() {
   sim::Network& network = sim_.network();
+  network.set_syn_retries(system_.syn_retries);
   for (const ZoneLatency& latency : system_.latencies) {
     const sim::ZoneId a = network.zone(latency.a);
     const sim::ZoneId b = network.zone(latency.b);

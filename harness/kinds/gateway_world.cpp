@@ -324,16 +324,17 @@ void GatewayWorld::set_data_path_of(PodId pod, DataPath path) {
   apply_path(*sandbox, path);
 }
 
-// A check that is not answered at once sends its SYN again after 1, 2, 4 ... s; it fails if all
-// that fit into its time-out are lost.
+// A check that is not answered at once sends its SYN again; it fails if all that fit into its
+// time-out are lost.
 void GatewayWorld::lose_checks(Sandbox& sandbox) {
   if (sandbox.check_loss) sim_.network().heal(*sandbox.check_loss);
   sandbox.check_loss.reset();
   if (check_loss_ <= 0) return;
+  const sim::SynRetries& syn = sim_.network().syn_retries();
+  const Duration timeout = spec_.target_group.health_check_timeout;
   int attempts = 1;
-  for (Duration next = 1s; next < spec_.target_group.health_check_timeout; next = 2 * next + 1s) {
-    ++attempts;
-  }
+  Duration next = syn.wait_after(0);
+  while (next < timeout && attempts < syn.attempts()) next += syn.wait_after(attempts++);
   const double lost = sim::portable::pow(check_loss_, 1.0 / attempts);
   sandbox.check_loss =
       sim_.network().lose(balancer_nodes(), {&sandbox.host}, lost, sim::Direction::forward);

@@ -9,7 +9,6 @@
 #include "harness/engine/world.hpp"
 #include "harness/load/load.hpp"
 #include "sim/random.hpp"
-#include "sim/sample.hpp"
 #include "sim/tests_of_fit.hpp"
 
 namespace predrill::harness::live {
@@ -49,17 +48,9 @@ void pair_up(const Sample& predicted, std::int64_t value, Pairing& to) {
   to.measured.push_back(value);
   to.of_drill.push_back(predicted);
   to.pit.push_back(rank_of(predicted, value));
+  if (prediction_interval(predicted, 0.5).has(value)) ++to.inside_50;
+  if (prediction_interval(predicted, 0.9).has(value)) ++to.inside_90;
   const auto sorted = predicted.sorted();
-  // A value like n predictions falls into each of the n + 1 gaps between them equally often, so the
-  // ranks are those of n + 1: the quantiles of 200 predictions have 89.6 % between 5 and 95 %.
-  const auto within = [&](double low, double high) {
-    const double gaps = static_cast<double>(sorted.size() + 1);
-    const auto from = static_cast<std::size_t>(std::max(1.0, std::floor(low * gaps)));
-    const auto until = std::min(sorted.size(), static_cast<std::size_t>(std::ceil(high * gaps)));
-    return value >= sorted[from - 1] && value <= sorted[until - 1];
-  };
-  if (within(0.25, 0.75)) ++to.inside_50;
-  if (within(0.05, 0.95)) ++to.inside_90;
   to.predicted.insert(to.predicted.end(), sorted.begin(), sorted.end());
 }
 
@@ -243,6 +234,18 @@ class CellCompare {
 };
 
 }  // namespace
+
+// A value like n predictions falls into each of the n + 1 gaps between them equally often, so the
+// ranks are those of n + 1: the quantiles of 200 predictions have 89.6 % between 5 and 95 %.
+PredictionInterval prediction_interval(const Sample& predicted, double share) {
+  const auto sorted = predicted.sorted();
+  const double gaps = static_cast<double>(sorted.size() + 1);
+  const double left_out = (1 - share) / 2 * gaps;
+  constexpr double rounding = 1e-9;
+  const auto from = static_cast<std::size_t>(std::max(1.0, std::floor(left_out + rounding)));
+  const auto until = static_cast<std::size_t>(std::ceil(gaps - left_out - rounding));
+  return {sorted[from - 1], sorted[std::min(sorted.size(), until) - 1]};
+}
 
 std::string Cell::name() const {
   std::string text = std::filesystem::path(scenario).stem().string();

@@ -16,10 +16,20 @@
 #include "harness/measure/stages.hpp"
 #include "harness/report/table.hpp"
 #include "harness/scenario.hpp"
+#include "sim/sample.hpp"
 
 namespace predrill::harness::live {
 
 constexpr std::size_t pit_bins = 5;
+
+/// Between two of n predictions, both included; beyond the extremes nothing is foretold.
+struct PredictionInterval {
+  std::int64_t low = 0, high = 0;
+  bool has(std::int64_t value) const { return value >= low && value <= high; }
+};
+/// Where another value of the predictions' distribution lies with at least this probability, as
+/// far as so few predictions can say. Precondition: there are some.
+PredictionInterval prediction_interval(const sim::Sample& predicted, double share);
 
 /// A quantity of all drills of a cell, in nanoseconds.
 struct Comparison {

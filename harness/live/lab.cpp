@@ -32,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* bridge_mac = "02:70:64:00:00:01";
 constexpr const char* nobody_mac = "02:70:64:00:00:fe";
+constexpr const char* syn_sysctl = "/proc/sys/net/ipv4/tcp_syn_linear_timeouts";  // Linux 6.5
 
 // Waits until it is so, or the time is up.
 bool wait_until(const std::function<bool()>& is_so, std::chrono::milliseconds limit) {
@@ -160,6 +161,12 @@ Problem Lab::make_network() const {
     if (Problem problem = must_run({"ip", "-n", host.network, "-batch", "-"}, lines)) {
       return problem;
     }
+    if (fs::exists(syn_sysctl)) {
+      if (Problem problem = must_run({"ip", "netns", "exec", host.network, "tee", syn_sysctl},
+                                     std::to_string(plan_.tcp_syn_linear_timeouts))) {
+        return problem;
+      }
+    }
     if (Problem problem =
             must_run({"ip", "-n", plan_.hub, "link", "set", host.port, "master", "bridge", "up"})) {
       return problem;
@@ -186,6 +193,11 @@ Problem Lab::up(const std::function<void(const std::string&)>& tell) {
     if (Problem problem = files.write()) return problem;
   }
   tell("configuration and network");
+  if (!fs::exists(syn_sysctl) && plan_.tcp_syn_linear_timeouts != 0) {
+    tell(
+        "this kernel sends SYNs again as before Linux 6.5; what is predicted is it, too, with "
+        "--set network.tcp_syn_linear_timeouts=0");
+  }
   if (Problem problem = make_files()) return problem;
   if (Problem problem = make_network()) return problem;
   return start_cluster(tell);

@@ -281,6 +281,7 @@ Problem LabFault::inject() {
       return each(
           [this](const LabHost& host) { return kill_one(host, lab_.postmaster(host), SIGKILL); });
     case FaultKind::patroni_kill:
+    case FaultKind::patroni_dead:
     case FaultKind::pgbouncer_kill:
       return each(
           [this](const LabHost& host) { return kill_one(host, lab_.main_process(host), SIGKILL); });

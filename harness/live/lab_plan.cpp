@@ -88,6 +88,7 @@ std::optional<LabPlan> plan_lab(const SystemSpec& system, const std::string& nam
   plan.scope = system.name;
   plan.primary = system.primary;
   plan.synchronous = system.patroni.synchronous_mode;
+  plan.tcp_syn_linear_timeouts = system.syn_retries.linear;
   plan.user = ::geteuid() == 0 ? "postgres" : "";
   int number = first_member;
   for (const MemberSpec& member : system.members) {
@@ -144,6 +145,7 @@ std::string to_json(const LabPlan& plan) {
   json["patroni"] = plan.patroni;
   json["primary"] = plan.primary;
   json["synchronous"] = plan.synchronous;
+  json["tcp_syn_linear_timeouts"] = plan.tcp_syn_linear_timeouts;
   for (const LabHost& host : plan.hosts) {
     json["hosts"].push_back({{"kind", static_cast<int>(host.kind)},
                              {"name", host.name},
@@ -172,6 +174,8 @@ std::optional<LabPlan> read_plan(const std::filesystem::path& file) {
     plan.patroni = json.value("patroni", plan.patroni);
     plan.primary = json.at("primary");
     plan.synchronous = json.at("synchronous");
+    plan.tcp_syn_linear_timeouts =
+        json.value("tcp_syn_linear_timeouts", plan.tcp_syn_linear_timeouts);
     for (const Json& one : json.at("hosts")) {
       plan.hosts.push_back({static_cast<HostKind>(one.at("kind").get<int>()), one.at("name"),
                             one.at("network"), one.at("port"), one.at("address"), one.at("mac")});

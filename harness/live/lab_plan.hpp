@@ -38,6 +38,7 @@ struct LabPlan {
   std::vector<LabHost> hosts;
   std::size_t primary = 0;  // member that starts first
   bool synchronous = false;
+  int tcp_syn_linear_timeouts = 4;           // sysctl of every namespace, where the kernel has it
   std::map<std::string, std::string> files;  // below the folder: configuration
 
   const LabHost* find(const std::string& host) const;

@@ -161,6 +161,10 @@ void SystemLoader::read_network(const Value& value, SystemSpec& spec) {
     };
     take("within_zone", within);
     take("between_zones", between);
+    const Value linear = reader.optional("tcp_syn_linear_timeouts");
+    if (assign(spec.syn_retries.linear, linear.integer(0, 127))) {
+      context_.record(linear.path(), linear.place(), "tcp_syn_linear_timeouts");
+    }
     for (const Value& item : reader.optional("pairs").items()) {
       Reader pair(item);
       const Value between_value = pair.required("between");

@@ -70,6 +70,29 @@ TEST_CASE("compare: measurements like the prediction hold, others do not", "[com
   CHECK(bad[0].rto[0].pit[pit_bins - 1] == 8);
 }
 
+// Another value falls into each of the n + 1 gaps between n predictions equally often.
+TEST_CASE("compare: a prediction interval has its share of the gaps", "[compare]") {
+  const auto n = GENERATE(19, 99, 199, 999);
+  std::vector<std::int64_t> values;
+  for (int i = 1; i <= n; ++i) values.push_back(2 * i);
+  const auto inside = [&](double share) {
+    const PredictionInterval interval = prediction_interval(predrill::sim::Sample(values), share);
+    int gaps = 0;
+    for (int gap = 0; gap <= n; ++gap) gaps += interval.has(2 * gap + 1) ? 1 : 0;
+    return static_cast<double>(gaps) / (n + 1);
+  };
+  CHECK(inside(0.9) == Approx(0.9));
+  CHECK(inside(0.5) == Approx(0.5));
+  CHECK(inside(0) == 0);
+}
+
+TEST_CASE("compare: a single prediction foretells only itself", "[compare]") {
+  const PredictionInterval interval =
+      prediction_interval(predrill::sim::Sample(std::vector<std::int64_t>{5}), 0.9);
+  CHECK(interval.low == 5);
+  CHECK(interval.high == 5);
+}
+
 // A crashed postmaster is found by the next cycle: with a loop of 10 s the phase is most of the
 // RTO.
 TEST_CASE("compare: a drill is predicted at the phase at which it struck", "[compare]") {
