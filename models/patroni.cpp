@@ -11,6 +11,10 @@ using sim::Duration;
 using sim::Task;
 namespace kinds = patroni_kinds;
 
+namespace {
+constexpr Duration reload_pause = 1s;  // ConfigHandler.reload_config, after a reload
+}  // namespace
+
 Patroni::Patroni(sim::Group& group, PatroniConfig config, Dcs& dcs, PostgresServer& postgres,
                  PatroniTimings timings)
     : group_(group),
@@ -103,7 +107,7 @@ void Patroni::supervise() {
 Task<> Patroni::main() {
   const Duration start_up = timings_.start.sample_duration(start_stream_);
   co_await sim::sleep_for(start_up);
-  adopt_postgres();
+  if (adopt_postgres()) co_await sim::sleep_for(reload_pause);
   const Duration contact = timings_.first_cycle.sample_duration(start_stream_);
   co_await sim::sleep_for(contact);
   dcs_.start();
@@ -141,17 +145,18 @@ Task<> Patroni::main() {
   }
 }
 
-// PostgreSQL may already run: Patroni was restarted (Postgresql.__init__).
-void Patroni::adopt_postgres() {
+// PostgreSQL may already run: Patroni was restarted (Postgresql.__init__). Whether it has been
+// given another configuration.
+bool Patroni::adopt_postgres() {
   postgres_.use_slot(config_.use_slots);
   if (!postgres_.is_running()) {
     m_.role = postgres_.standby_signal() ? Role::replica : Role::primary;
-    return;
+    return false;
   }
   if (postgres_.pg_isready() != Readiness::accepting) {
     set_state(MemberData::State::starting);
     m_.role = postgres_.standby_signal() ? Role::replica : Role::primary;
-    return;
+    return false;
   }
   set_state(MemberData::State::running);
   m_.role = postgres_.in_recovery() ? Role::replica : Role::primary;
@@ -161,7 +166,9 @@ void Patroni::adopt_postgres() {
     // looks as if it were off when postgresql.conf is written.
     note(kinds::sync_reset);
     postgres_.set_synchronous_standby_names({});
+    return true;
   }
+  return false;
 }
 
 // Ha.shutdown

@@ -165,7 +165,7 @@ class Patroni final : sim::GroupResource {
   sim::Task<> nosync_handshake();
   void on_group_death() override;
   void supervise();
-  void adopt_postgres();
+  bool adopt_postgres();
   sim::Task<> run_cycle();
   sim::Task<Step> cycle();
   sim::Task<Step> handle_long_action();

@@ -82,11 +82,11 @@ constexpr std::array<FaultText, 26> table = {{
      "PostgreSQL serves on while nobody renews the key. The supervisor of the system starts "
      "Patroni again: spilo's runit at once after a signal; `restart` says after which time "
      "instead, fixed or drawn. Patroni then finds PostgreSQL running, takes it over and writes "
-     "the key anew if nobody else holds it; its own start and first cycle take 1.5 to 3 s. As "
+     "the key anew if nobody else holds it; its own start and first cycle take 0.2 to 1.5 s. As "
      "long as restart + start is shorter than ttl - a, a being the age of the last renewal, "
      "clients notice nothing; if not, patroni_dead says what happens until then. Patroni 3.3.0 "
      "to 3.3.6 and 4.0.0 to 4.0.5 empty synchronous_standby_names at that start, which opens a "
-     "gap of about 1.4 s in which commits are acknowledged without a standby.",
+     "gap of 1.1 to 1.4 s in which commits are acknowledged without a standby.",
      {"patroni_dead", "patroni_stop", "dual_writer", "synchronous_mode"},
      "spilo runit/patroni/finish, 3.3-p1; patroni/dcs/etcd3.py _update_leader(), 3.3.2; commit "
      "9977850b (3.3.7, 4.0.6); measured in a lab"},

@@ -75,6 +75,15 @@ void FaultInjector::note(const FaultSpec& fault, std::string_view whom) {
              trace.name(form_of(fault.kind).name), trace.name(whom));
 }
 
+// Says that the fault is over before anything is mended, so that what watches the run sees it in
+// force once more.
+sim::Task<> FaultInjector::lasts(const FaultKind kind, const Duration length) {
+  co_await sim::sleep_for(length);
+  sim::Trace& trace = world_.sim().trace();
+  trace.emit(world_.sim().now(), trace.entity("fault"), fault_kinds::undone,
+             trace.name(form_of(kind).name));
+}
+
 MemberSet FaultInjector::members_of(const Target& target) {
   const MemberId leader = world_.leader();
   MemberSet all = 0;
@@ -149,7 +158,7 @@ sim::Task<> FaultInjector::bring_back(const FaultSpec fault, const sim::HostSet 
     }
     co_return;
   }
-  co_await sim::sleep_for(*fault.length);
+  co_await lasts(fault.kind, *fault.length);
   for (const sim::Host* host : hosts) boot(const_cast<sim::Host&>(*host));
 }
 
@@ -191,7 +200,7 @@ sim::Task<> FaultInjector::node_reboot(const FaultSpec fault, SimulatedMember& m
   member.host.crash();
   const Duration boot_time =
       fault.length ? *fault.length : world_.system().kubernetes.node_boot.sample_duration(delays_);
-  co_await sim::sleep_for(boot_time);
+  co_await lasts(fault.kind, boot_time);
   boot(member.host);
 }
 
@@ -228,7 +237,7 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       break;
     }
     case FaultKind::node_reboot:
-      for (SimulatedMember* member : members) co_await node_reboot(fault, *member);
+      for (SimulatedMember* member : members) group_.spawn(node_reboot(fault, *member));
       break;
     case FaultKind::postmaster_kill:
       for (SimulatedMember* member : members) member->postgres.kill_postmaster();
@@ -265,7 +274,7 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       for (SimulatedMember* member : members) {
         member->postgres.set_default_transaction_read_only(true);
       }
-      co_await sim::sleep_for(length_of(fault));
+      co_await lasts(fault.kind, length_of(fault));
       for (SimulatedMember* member : members) {
         member->postgres.set_default_transaction_read_only(false);
       }
@@ -281,7 +290,7 @@ sim::Task<> FaultInjector::inject(const FaultSpec fault) {
       break;
     case FaultKind::pgbouncer_kill:
       for (auto& pooler : world_.poolers()) pooler->kill();
-      co_await sim::sleep_for(length_of(fault));
+      co_await lasts(fault.kind, length_of(fault));
       for (auto& pooler : world_.poolers()) pooler->start();
       break;
     case FaultKind::switchover:
@@ -302,7 +311,7 @@ sim::Task<> FaultInjector::lock_containerd(const FaultSpec fault, const MemberSe
   for (MemberId id = 0; id < world_.members(); ++id) {
     if (contains(members, id)) nodes_->lock_containerd(id);
   }
-  co_await sim::sleep_for(length_of(fault));
+  co_await lasts(fault.kind, length_of(fault));
   for (MemberId id = 0; id < world_.members(); ++id) {
     if (contains(members, id)) nodes_->restart_containerd(id);
   }
@@ -318,7 +327,7 @@ sim::Task<> FaultInjector::kill_patroni(const FaultSpec fault,
   }
   if (!held_off) co_return;
   const Duration dead = fault.restart ? fault.restart->sample_duration(delays_) : length_of(fault);
-  co_await sim::sleep_for(dead);
+  co_await lasts(fault.kind, dead);
   for (SimulatedMember* member : members) {
     member->patroni.hold_off_supervisor(false);
     member->patroni.start();
@@ -328,7 +337,7 @@ sim::Task<> FaultInjector::kill_patroni(const FaultSpec fault,
 sim::Task<> FaultInjector::stop_patroni(const FaultSpec fault,
                                         const std::vector<SimulatedMember*> members) {
   for (SimulatedMember* member : members) member->patroni.sigterm();
-  co_await sim::sleep_for(length_of(fault));
+  co_await lasts(fault.kind, length_of(fault));
   for (SimulatedMember* member : members) member->patroni.start();
 }
 
@@ -339,7 +348,7 @@ sim::Task<> FaultInjector::freeze(const FaultSpec fault,
     if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().freeze();
     if (fault.scope == FaultSpec::Scope::patroni) member->group.freeze();
   }
-  co_await sim::sleep_for(length_of(fault));
+  co_await lasts(fault.kind, length_of(fault));
   for (SimulatedMember* member : members) {
     if (fault.scope == FaultSpec::Scope::host) member->host.thaw();
     if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().thaw();
@@ -357,7 +366,7 @@ sim::Task<> FaultInjector::disturb_network(const FaultSpec fault) {
                           : fault.kind == FaultKind::latency
                               ? network.slow(on, others, fault.extra, direction)
                               : network.lose(on, others, fault.probability, direction);
-  co_await sim::sleep_for(length_of(fault));
+  co_await lasts(fault.kind, length_of(fault));
   network.heal(id);
 }
 
@@ -370,19 +379,19 @@ sim::Task<> FaultInjector::disturb_dcs(const FaultSpec fault) {
     if (place == dcs.hosts().end()) co_return;
     const auto server = static_cast<std::size_t>(place - dcs.hosts().begin());
     dcs.kill_server(server);
-    co_await sim::sleep_for(length);
+    co_await lasts(fault.kind, length);
     dcs.start_server(server);
   } else if (fault.kind == FaultKind::dcs_quorum_loss) {
     for (std::size_t i = 0; i < dcs.quorum_loss(); ++i) dcs.kill_server(i);
-    co_await sim::sleep_for(length);
+    co_await lasts(fault.kind, length);
     for (std::size_t i = 0; i < dcs.quorum_loss(); ++i) dcs.start_server(i);
   } else if (fault.kind == FaultKind::dcs_slow) {
     for (std::size_t i = 0; i < dcs.size(); ++i) dcs.slow_requests(i, fault.extra);
-    co_await sim::sleep_for(length);
+    co_await lasts(fault.kind, length);
     for (std::size_t i = 0; i < dcs.size(); ++i) dcs.slow_requests(i, {});
   } else {
     dcs.set_no_space(true);
-    co_await sim::sleep_for(length);
+    co_await lasts(fault.kind, length);
     dcs.set_no_space(false);
   }
 }
@@ -397,7 +406,7 @@ sim::Task<> FaultInjector::disturb_disks(const FaultSpec fault,
       member->disk.stall();
     }
   }
-  co_await sim::sleep_for(length_of(fault));
+  co_await lasts(fault.kind, length_of(fault));
   for (SimulatedMember* member : members) {
     if (full) {
       member->disk.set_full(false);
@@ -427,7 +436,7 @@ sim::Task<> FaultInjector::lag(const FaultSpec fault) {
   if (world_.leader() == models::nobody) co_return;
   models::PostgresServer& primary = world_.member(world_.leader()).postgres;
   primary.set_replication_bandwidth(std::max<std::uint64_t>(1, fault.bytes_per_second));
-  co_await sim::sleep_for(length_of(fault));
+  co_await lasts(fault.kind, length_of(fault));
   primary.set_replication_bandwidth(world_.system().postgres.replication_bytes_per_second);
 }
 

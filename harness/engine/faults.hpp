@@ -53,6 +53,7 @@ class FaultInjector {
   models::MemberSet members_of(const Target& target);
   sim::HostSet hosts_of(const Target& target);
   void note(const FaultSpec& fault, std::string_view whom);
+  sim::Task<> lasts(FaultKind kind, sim::Duration length);
   void boot(sim::Host& host);
 
   World& world_;

@@ -58,8 +58,9 @@ constexpr std::array<Timing<PostgresTimings>, 17> postgres_timings = {{
     {"copy_bytes_per_second", &PostgresTimings::copy_bytes_per_second, Quantity::bytes},
 }};
 
-constexpr std::array<Timing<PatroniTimings>, 16> patroni_timings = {{
+constexpr std::array<Timing<PatroniTimings>, 17> patroni_timings = {{
     {"start", &PatroniTimings::start},
+    {"first_cycle", &PatroniTimings::first_cycle},
     {"rest_answer", &PatroniTimings::rest_answer},
     {"cycle", &PatroniTimings::cycle},
     {"promote_command", &PatroniTimings::promote_command},

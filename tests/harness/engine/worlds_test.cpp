@@ -182,4 +182,26 @@ TEST_CASE("faults: one that is tied to an event strikes its delay after it", "[e
   }
 }
 
+TEST_CASE("faults: the end of one with an end is said, and may bring the next", "[engine]") {
+  const std::string first = GENERATE("freeze", "partition", "dcs_slow", "disk_stall", "lag",
+                                     "node_reboot", "pgbouncer_kill", "dcs_quorum_loss");
+  ScenarioSpec scenario = scenario_of(example_system(), first);
+  scenario.faults.front().length = 3s;
+  FaultSpec second = scenario_of(scenario.system, "dcs_leader_kill").faults.front();
+  second.at.after = "undone";
+  second.at.delay = sim::Distribution::constant(Duration(1500ms));
+  scenario.faults.push_back(second);
+  const RunOutcome outcome = run_once(scenario, {.seed = 1, .timeline = true});
+  INFO(first);
+  REQUIRE(outcome.problem.empty());
+  const auto when = [&](const std::string& event) {
+    for (const TimelineEntry& e : outcome.timeline) {
+      if (e.event.find(event) != std::string::npos) return e.at;
+    }
+    return sim::forever;
+  };
+  CHECK(when("fault " + first + " ends") == 3s);
+  CHECK(when("FAULT dcs_leader_kill") == 4500ms);
+}
+
 }  // namespace predrill::harness::fixture

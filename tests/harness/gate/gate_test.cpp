@@ -153,9 +153,9 @@ TEST_CASE("gate: --set counts as a change", "[gate]") {
 
 TEST_CASE("gate: a real second more of promotion is blamed on promotion", "[gate]") {
   // The whole way: another distribution in system.json, simulated, compared, blamed.
-  // PgBouncer's steps of 15 s would hide most of it, so it is measured beside PgBouncer.
-  // The difference of a pair varies by 3.5 s (retries of clients): 60 runs would not decide.
-  Site site(240, "direct");
+  // PgBouncer's steps of 15 s would hide most of it, so it is measured beside PgBouncer. The
+  // difference of a pair varies by 3.5 s (retries of clients): the mean of 600 is known to 0.14 s.
+  Site site(600, "direct");
   site.replace("system.json", "\"timings\": {", R"("timings": {
     "postgresql": { "promotion": { "constant": "1.4s", "source": "planted" } },)");
   const auto findings = site.gate();
