@@ -30,9 +30,9 @@ constexpr std::array<Explanation, 16> table = {{
      "10 (TCP), 6 (HTTP of an NLB), 5 (ALB); 2 to 120",
      "It is added once to the detection of a silent target where checks come at a fixed rate; "
      "where the next check waits for the last answer it is added at every check. It costs nothing "
-     "for a target that refuses. Within 10 s a TCP check sends SYNs after 0, 1, 2, 3, 4, 5 and 7 s "
-     "as Linux does since 6.5, "
-     "so it fails only if all seven are lost: 1 % of failed checks needs 52 % of lost packets.",
+     "for a target that refuses. If it repeats its SYN as Linux does since 6.5, an assumption, a "
+     "TCP check of 10 s sends seven, after 0, 1, 2, 3, 4, 5 and 7 s, and fails only if all are "
+     "lost: 1 % of failed checks needs 52 % of lost packets.",
      {"HealthCheckIntervalSeconds", "UnhealthyThresholdCount", "target_group"},
      "ELB user guides, target-group-health-checks; Linux tcp_syn_linear_timeouts"},
     {"UnhealthyThresholdCount",

@@ -195,8 +195,8 @@ Problem Lab::up(const std::function<void(const std::string&)>& tell) {
   tell("configuration and network");
   if (!fs::exists(syn_sysctl) && plan_.tcp_syn_linear_timeouts != 0) {
     tell(
-        "this kernel sends SYNs again as before Linux 6.5; what is predicted is it, too, with "
-        "--set network.tcp_syn_linear_timeouts=0");
+        "this kernel is older than Linux 6.5 and sends SYNs again at other times than predicted: "
+        "add --set network.tcp_syn_linear_timeouts=0");
   }
   if (Problem problem = make_files()) return problem;
   if (Problem problem = make_network()) return problem;
