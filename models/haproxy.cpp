@@ -206,8 +206,9 @@ void Haproxy::note_check(Section& section, Backend& backend, bool passed) {
     for (Session* session = section.sessions.first(); session != nullptr;) {
       Session* next = session->next;
       if (session->backend == &backend) {
-        close_session(*session);
         ++shut;
+        session->shut = true;
+        if (session->connected) close_session(*session);
       }
       session = next;
     }
@@ -316,12 +317,17 @@ sim::Task<bool> Haproxy::connect_backend(Session& session) {
       session.slot = co_await backend->slots->acquire_for(limit);
       if (!session.slot) co_return false;
     }
+    if (session.backend != nullptr) --session.backend->sessions;
+    session.backend = backend;
+    ++backend->sessions;
     sim::Result<SqlSocket> socket =
         co_await sim::connect(group_, *backend->line->sql, connect_limit);
     if (socket) {
+      // backend.c, back_handle_st_tar(): it goes on with its server also when that has been marked
+      // down; the shutdown waits until the client's first bytes are on their way.
+      if (session.shut) co_return false;
       session.server = std::move(*socket);
-      session.backend = backend;
-      ++backend->sessions;
+      session.connected = true;
       co_return true;
     }
     session.slot.release();
@@ -347,6 +353,7 @@ void Haproxy::close_session(Session& session) {
   session.section->sessions.remove(session);
   session.section = nullptr;
   session.backend = nullptr;
+  session.connected = session.shut = false;
   session.upward = session.downward = {};
   ++session.life;
   free_sessions_.push_back(&session);

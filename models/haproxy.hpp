@@ -106,6 +106,8 @@ class Haproxy {
     SqlSocket server;
     Section* section = nullptr;
     Backend* backend = nullptr;
+    bool connected = false;  // to the backend
+    bool shut = false;       // the backend was marked down meanwhile
     sim::Semaphore::Permit slot;
     sim::ProcessId upward;    // client to server
     sim::ProcessId downward;  // server to client

@@ -13,8 +13,23 @@ using sim::Task;
 namespace kinds = patroni_kinds;
 
 namespace {
+
 constexpr Duration request_timeout = 2s;
+
+// Everything that is answered by do_GET.
+bool asks_server(RestPath path) {
+  switch (path) {
+    case RestPath::failsafe:
+    case RestPath::switchover:
+    case RestPath::failover:
+    case RestPath::restart:
+      return false;
+    default:
+      return true;
+  }
 }
+
+}  // namespace
 
 // One thread per connection, as in ThreadingHTTPServer.
 Task<> Patroni::serve() {
@@ -60,6 +75,11 @@ RestReply Patroni::status_reply() const {
 Task<RestReply> Patroni::answer(const RestRequest request) {
   const Duration length = slowness_.sample(timings_.rest_answer, rest_stream_);
   co_await sim::sleep_for(length);
+  // get_postgresql_status, on the connection that the main loop uses, too.
+  while (asks_server(request.path) && m_.state != MemberData::State::stopped &&
+         postgres_.stands_still()) {
+    co_await postgres_.changed().wait();
+  }
   RestReply reply = status_reply();
   const bool up = reply.has_position;
   const bool lagging = m_.cluster.status_lsn != Lsn{} && request.lag != UINT64_MAX &&

@@ -79,13 +79,14 @@ Task<bool> Patroni::touch_member() {
   co_return answer == DcsAnswer::yes;
 }
 
-// One query per cycle, tried twice (Retry with max_tries 1). A statement_timeout of 2 s bounds it.
+// One query per cycle, tried twice (Retry with max_tries 1). Nothing but the server's own
+// statement_timeout bounds it: a server that stands still keeps the loop waiting.
 Task<bool> Patroni::query() {
   if (m_.status_fresh) co_return m_.status_ok;
   m_.status_ok = false;
   m_.status_fresh = true;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const QueryResult result = co_await postgres_.query_status(m_.status, 2s);
+    const QueryResult result = co_await postgres_.query_status(m_.status);
     if (result == QueryResult::ok) {
       m_.status_ok = true;
       break;

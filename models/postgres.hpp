@@ -90,7 +90,6 @@ enum class QueryResult : std::uint8_t {
   no_connection,  // nobody listens
   rejected,       // 57P03
   too_many,       // 53300
-  timeout,
 };
 
 /// A row of pg_stat_replication.
@@ -169,7 +168,9 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
 
   // ---- as a superuser's local session ---------------------------------------------------------
 
-  sim::Task<QueryResult> query_status(ServerStatus& status, sim::Duration limit);
+  /// A server that was stopped (SIGSTOP) answers when it goes on: its statement_timeout stands
+  /// still with it, and its kernel acknowledges what arrives.
+  sim::Task<QueryResult> query_status(ServerStatus& status);
   /// CHECKPOINT. False if the server stopped meanwhile.
   sim::Task<bool> checkpoint();
   /// Writes the setting and reloads.
@@ -193,6 +194,8 @@ class PostgresServer : DiskUser, sim::GroupResource, sim::NetworkObserver {
   /// wait(2): a dead postmaster leaves the process table.
   void reap() { zombie_ = false; }
   Readiness pg_isready() const;
+  /// Its processes are there and stopped.
+  bool stands_still() const { return alive() && group_.frozen(); }
   ControlData controldata() const { return durable_.control; }
   const WalHistory& history() const { return durable_.history; }
   /// The end of the WAL that would survive a crash now.

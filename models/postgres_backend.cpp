@@ -325,15 +325,11 @@ void PostgresServer::end_sessions(SqlState state) {
   if (ended != 0) emit(postgres_kinds::sessions_ended, ended);
 }
 
-sim::Task<QueryResult> PostgresServer::query_status(ServerStatus& status, Duration limit) {
-  const Time deadline = later(now(), limit);
+sim::Task<QueryResult> PostgresServer::query_status(ServerStatus& status) {
   const Duration cost = timings_.query.sample_duration(queries_);
   if (!alive() || !sql_.is_open()) co_return QueryResult::no_connection;
-  while (group_.frozen()) {
-    if (now() >= deadline) co_return QueryResult::timeout;
-    co_await changed_.wait_for(limit == sim::forever ? limit : deadline - now());
-  }
-  co_await sim::sleep_for(std::min(cost, deadline - now()));
+  co_await sim::sleep_for(cost);
+  while (stands_still()) co_await changed_.wait();
   if (!alive()) co_return QueryResult::no_connection;
   if (pg_isready() != Readiness::accepting) co_return QueryResult::rejected;
   if (sessions_ >= config_.max_connections) co_return QueryResult::too_many;

@@ -52,8 +52,9 @@ class Walsender {
 
   /// Something about the path or the two processes has changed.
   void refresh();
-  /// The walreceiver has spoken: the stream flows if the path is whole.
-  void on_status();
+  /// The walreceiver has spoken. As a reply to what was sent to it: the stream flows if the path is
+  /// whole.
+  void on_status(bool reply);
   /// The group went on after a stop: what has arrived meanwhile counts as heard now.
   void thawed();
   /// The walreceiver's process is about to be gone; its host may be.
@@ -96,23 +97,32 @@ class Walsender {
 /// The standby's end.
 class Walreceiver {
  public:
-  Walreceiver(PostgresServer& server, PostgresServer& primary);
+  Walreceiver(PostgresServer& server, PostgresServer& primary, WalReceiverSocket& socket);
   ~Walreceiver();
   Walreceiver(const Walreceiver&) = delete;
   Walreceiver& operator=(const Walreceiver&) = delete;
   /// Nothing has been received since.
   void start_clock(sim::Time last_receipt);
-  void stop_clock() { timeout_.disarm(); }
+  /// Until the stream flows: a status every wal_receiver_status_interval, of which the last was
+  /// sent then.
+  void start_reporting(sim::Time last);
+  void stop_clocks() {
+    timeout_.disarm();
+    report_.disarm();
+  }
   void thawed();
 
   PostgresServer& server;
   PostgresServer& primary;
+  WalReceiverSocket& socket;
   Walsender* sender = nullptr;
   const sim::Time connected;
 
  private:
   void timed_out();
+  void report();
   sim::Timer<Walreceiver, &Walreceiver::timed_out> timeout_;
+  sim::Timer<Walreceiver, &Walreceiver::report> report_;
 };
 
 }  // namespace predrill::models

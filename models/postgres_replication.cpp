@@ -43,7 +43,7 @@ sim::Task<void> PostgresServer::walsender(WalSenderSocket socket) {
   for (;;) {
     const auto status = co_await socket.receive();
     if (!status) co_return;
-    sender.on_status();
+    sender.on_status(status->op == ReplicationRequest::Op::reply);
   }
 }
 
@@ -132,6 +132,7 @@ Walsender::~Walsender() {
   server_.durable_.slot_lsn[member] = confirmed_;
   if (receiver != nullptr) {
     receiver->start_clock(server_.now());
+    receiver->start_reporting(server_.now());
     receiver->sender = nullptr;
   }
   if (server_.walsenders_[member] == this) server_.walsenders_[member] = nullptr;
@@ -182,7 +183,10 @@ void Walsender::break_flow() {
   stop_flowing();
   standby_.flow_.disconnect(server_.now());
   start_clock(reply);
-  if (receiver != nullptr) receiver->start_clock(receipt);
+  if (receiver != nullptr) {
+    receiver->start_clock(receipt);
+    receiver->start_reporting(reply);
+  }
   server_.emit(kinds::stream_broken, member,
                static_cast<std::int64_t>(standby_.flow_.received(server_.now()).value));
   server_.senders_changed_.notify_all();
@@ -229,7 +233,11 @@ void PostgresServer::clock_jumped(Duration by) {
   }
 }
 
-void Walsender::on_status() {
+void Walsender::on_status(bool reply) {
+  if (!reply) {  // heard from; whether it hears is another matter
+    if (!flowing_) start_clock(server_.now());
+    return;
+  }
   asked_ = false;
   if (receiver == nullptr) {
     receiver = standby_.walreceiver_;
@@ -246,7 +254,7 @@ void Walsender::on_status() {
     return;
   }
   timeout_.disarm();
-  receiver->stop_clock();
+  receiver->stop_clocks();
   sim::Network& network = server_.host_.simulation().network();
   StandbyFlow::Path path;
   path.send = server_.timings_.walsender_delay.sample_duration(server_.sends_);
@@ -370,12 +378,12 @@ sim::Task<void> PostgresServer::stream_from(PostgresServer& primary, WalReceiver
     co_return;
   }
   volatile_.refused = Op::streaming;
-  Walreceiver receiver(*this, primary);
+  Walreceiver receiver(*this, primary, socket);
   emit(kinds::walreceiver_started, primary.member(), static_cast<std::int64_t>(flushed().value),
        accepted->timeline);
   const Duration known = resending(primary);
   co_await sim::sleep_for(known);
-  request.op = ReplicationRequest::Op::status;
+  request.op = ReplicationRequest::Op::reply;
   socket.send(request);
   for (;;) {
     const auto message = co_await socket.receive();
@@ -400,11 +408,14 @@ Duration PostgresServer::resending(const PostgresServer& primary) {
   return rate == 0 ? work : std::max(work, time_for(bytes, rate));
 }
 
-Walreceiver::Walreceiver(PostgresServer& standby, PostgresServer& upstream)
+Walreceiver::Walreceiver(PostgresServer& standby, PostgresServer& upstream,
+                         WalReceiverSocket& connection)
     : server(standby),
       primary(upstream),
+      socket(connection),
       connected(standby.now()),
-      timeout_(*this, standby.group_) {
+      timeout_(*this, standby.group_),
+      report_(*this, standby.group_) {
   server.walreceiver_ = this;
 }
 
@@ -422,6 +433,20 @@ void Walreceiver::start_clock(Time last) {
   const Duration limit = server.config().wal_receiver_timeout;
   if (limit <= 0s) return;
   timeout_.arm(std::max(last + limit - server.now(), Duration{}));
+}
+
+void Walreceiver::start_reporting(Time last) {
+  const Duration interval = server.config().wal_receiver_status_interval;
+  if (interval > 0s) report_.arm(std::max(last + interval - server.now(), Duration{}));
+}
+
+// On a broken path it waits for TCP, and whatever is said later waits behind it.
+void Walreceiver::report() {
+  ReplicationRequest status;
+  status.op = ReplicationRequest::Op::status;
+  status.member = server.member();
+  socket.send(status);
+  start_reporting(server.now());
 }
 
 void Walreceiver::timed_out() {

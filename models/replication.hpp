@@ -14,7 +14,12 @@ namespace predrill::models {
 
 /// Walreceiver to walsender.
 struct ReplicationRequest {
-  enum class Op : std::uint8_t { start_replication, identify_system, status };
+  enum class Op : std::uint8_t {
+    start_replication,
+    identify_system,
+    reply,   // to a keepalive, and the first one
+    status,  // unasked, every wal_receiver_status_interval
+  };
   Op op = Op::start_replication;
   MemberId member = nobody;
   bool slot = false;  // uses its own slot

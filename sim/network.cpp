@@ -4,6 +4,13 @@
 
 namespace predrill::sim {
 
+namespace {
+constexpr Duration tick = std::chrono::milliseconds(4);
+constexpr std::int64_t slots_below = 63;  // of a level, that the next one leaves to it
+constexpr unsigned level_bits = 3;        // a tick is so much coarser on the next level
+constexpr unsigned levels = 6;
+}  // namespace
+
 std::string_view to_text(NetError error) {
   switch (error) {
     case NetError::none:
@@ -26,7 +33,10 @@ Network::Network(Simulation& simulation)
     : simulation_(simulation),
       zones_{"default"},
       zone_latency_{Distribution::constant(std::chrono::microseconds(100))},
-      loopback_(Distribution::constant(std::chrono::microseconds(20))) {}
+      loopback_(Distribution::constant(std::chrono::microseconds(20))) {
+  Stream ticks = simulation.stream("network", "ticks");
+  first_tick_ = ticks.uniform(Duration{}, tick * (std::int64_t{1} << level_bits * levels));
+}
 
 ZoneId Network::zone(std::string_view name) {
   for (std::size_t i = 0; i < zones_.size(); ++i) {
@@ -81,6 +91,18 @@ std::uint32_t Network::make_link(const Host& from, const Host& to) const {
 const Distribution& Network::latency_of(const Host& from, const Host& to) const {
   if (&from == &to) return loopback_;
   return zone_latency_[from.zone() * zones_.size() + to.zone()];
+}
+
+Duration Network::timer(Duration length) const {
+  const Duration now = simulation_.now() - Time{} + first_tick_;
+  const std::int64_t ticks = (length + tick - Duration(1)) / tick;
+  unsigned shift = 0;
+  for (std::int64_t reach = slots_below; ticks >= reach && shift < level_bits * levels;
+       reach <<= level_bits) {
+    shift += level_bits;
+  }
+  const std::int64_t fires = (((now / tick + ticks) >> shift) + 1) << shift;
+  return tick * fires - now;
 }
 
 Duration Network::delay(const Host& from, const Host& to) {

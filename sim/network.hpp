@@ -91,6 +91,12 @@ class Network {
   void set_syn_retries(const SynRetries& retries) { syn_retries_ = retries; }
   const SynRetries& syn_retries() const { return syn_retries_; }
 
+  /// How long a timer of a kernel takes that is set to `length` now: until the next tick of its
+  /// level of the wheel. Ticks are 4 ms (CONFIG_HZ 250, as in Debian), and coarser by eight for
+  /// each level: 32 ms from 0.25 s on, 0.26 s from 2 s, 2 s from 16 s (kernel/time/timer.c of
+  /// Linux).
+  Duration timer(Duration length) const;
+
   /// Packets from `a` to `b` (and back, unless forward) vanish without a word.
   FaultId cut(const HostSet& a, const HostSet& b, Direction direction = Direction::both);
   /// Packets vanish with this probability; TCP sends them again after its retransmission time-out.
@@ -149,6 +155,7 @@ class Network {
   std::vector<Distribution> zone_latency_;  // zones x zones
   Distribution loopback_;
   SynRetries syn_retries_;
+  Duration first_tick_;  // how long ago the wheel began to turn when the run begins
   std::vector<const Host*> hosts_;
   std::size_t side_ = 0;                      // of the table below
   mutable std::vector<std::uint32_t> table_;  // (from, to) -> index in links_ + 1

@@ -9,9 +9,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration rto_min = 200ms;
+constexpr Duration rto_first = 204ms;
 constexpr Duration rto_max = 120s;
-constexpr int retransmissions_max = 15;
+constexpr Duration retransmission_limit = 924600ms;
 
 }  // namespace
 
@@ -99,7 +99,7 @@ End::End(Connection& connection, int side, Group& group, const TcpOptions& optio
       retransmission_(*this, group.host().kernel()),
       keepalive_(*this, group.host().kernel()) {
   attach(group);
-  if (options_.keepalive) keepalive_.arm(options_.keepalive_idle);
+  if (options_.keepalive) keep_alive(options_.keepalive_idle);
 }
 
 End::~End() {
@@ -220,9 +220,9 @@ void End::on_group_death() {
 void End::start_retransmission() {
   if (!alive() || retransmission_.armed()) return;
   unacknowledged_since_ = now();
-  retries_ = 0;
-  rto_ = rto_min;
-  retransmission_.arm(rto_);
+  probing_loss_ = true;
+  rto_ = rto_first;
+  retransmission_.arm(host_.simulation().network().timer(rto_));
 }
 
 void End::retransmit() {
@@ -248,17 +248,20 @@ void End::send_again() {
     }
     if (!open_) return;
   }
-  ++retries_;
   const Duration waited = now() - unacknowledged_since_;
   const Duration limit = options_.user_timeout;
-  if (retries_ > retransmissions_max || (limit > 0s && waited >= limit)) {
+  if (waited >= retransmission_limit || (limit > 0s && waited >= limit)) {
     unsent_.clear();
     if (!open_) detach();
     fail(NetError::timeout);
     return;
   }
-  rto_ = std::min(rto_ * 2, rto_max);
-  retransmission_.arm(limit > 0s ? std::min(rto_, limit - waited) : rto_);
+  if (!std::exchange(probing_loss_, false)) rto_ = std::min(rto_ * 2, rto_max);
+  retransmission_.arm(network.timer(limit > 0s ? std::min(rto_, limit - waited) : rto_));
+}
+
+void End::keep_alive(Duration after) {
+  keepalive_.arm(host_.simulation().network().timer(after));
 }
 
 // Keep-alive: after `idle` of silence a probe every `interval`; `count` without answer end it.
@@ -266,8 +269,7 @@ void End::probe() {
   if (!open_) return;
   const Duration quiet = now() - last_heard_;
   if (retransmission_.armed() || (probes_ == 0 && quiet < options_.keepalive_idle)) {
-    keepalive_.arm(
-        std::max<Duration>(options_.keepalive_idle - quiet, options_.keepalive_interval));
+    keep_alive(std::max<Duration>(options_.keepalive_idle - quiet, options_.keepalive_interval));
     return;
   }
   const bool exhausted = options_.user_timeout > 0s ? probes_ > 0 && quiet >= options_.user_timeout
@@ -284,11 +286,11 @@ void End::probe() {
     }
     heard();
     probes_ = 0;
-    keepalive_.arm(options_.keepalive_idle);
+    keep_alive(options_.keepalive_idle);
     return;
   }
   ++probes_;
-  keepalive_.arm(options_.keepalive_interval);
+  keep_alive(options_.keepalive_interval);
 }
 
 // ---- connections ---------------------------------------------------------------------------
@@ -356,7 +358,7 @@ Task<Result<detail::Handle>> connect_to(Group& from, ListenerBase& to, Duration 
         co_return NetError::refused;
       }
     }
-    const Time retry = sent + syn.wait_after(attempt);
+    const Time retry = sent + network.timer(syn.wait_after(attempt));
     co_await sleep_until(std::min(deadline, retry));
     if (sim.now() >= deadline) co_return NetError::timeout;
   }

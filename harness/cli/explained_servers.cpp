@@ -17,12 +17,17 @@ constexpr std::array<Explanation, 12> table = {{
      "decides how long commits hang behind a synchronous standby that fell silent: Patroni drops "
      "it in the cycle after its walsender or its member key is gone, whichever is first, so "
      "min(ttl - b, wal_sender_timeout) + U(0, loop_wait), b being the age of the standby's last "
-     "lease refresh; with Kubernetes endpoints always wal_sender_timeout + U(0, loop_wait). It "
-     "also "
-     "holds up the end of a fast stop towards a dead standby, though writes have ended by then. A "
-     "process that dies on a living host is noticed at once without it.",
+     "lease refresh; with Kubernetes endpoints always wal_sender_timeout + U(0, loop_wait). After "
+     "a "
+     "break that heals, replies wait behind the status that the standby has sent into it, 10 s "
+     "after its last word (wal_receiver_status_interval), until TCP sends that again: about 12, "
+     "13, 17, 23, 37 or 63 s after the break began, or until this time-out. It also holds up the "
+     "end of a fast stop towards a dead standby, though writes have ended by then. A process that "
+     "dies on a living host is noticed at once without it.",
      {"standby_loss", "synchronous_mode", "wal_receiver_timeout", "loop_wait"},
-     "PostgreSQL 15 walsender.c WalSndKeepaliveIfNecessary(), WalSndDone()"},
+     "PostgreSQL 15 walsender.c WalSndKeepaliveIfNecessary(), WalSndDone(), walreceiver.c "
+     "XLogWalRcvSendReply(); measured in a lab, synchronous commits: 13.3 s after the begin of a "
+     "freeze of 12 s, 60.0 s after that of a partition of 45 s"},
     {"wal_receiver_timeout",
      setting,
      "postgres",

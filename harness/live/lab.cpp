@@ -382,12 +382,17 @@ Problem Lab::start(const LabHost& host) {
   return start_daemon(daemon_of(plan_, host));
 }
 
+// By the program and its first argument: the program alone may stand in the command line of
+// `lab up --patroni`, too, which the host's init has kept.
 ProcessId Lab::main_process(const LabHost& host) const {
-  const std::string wanted =
-      daemon_of(plan_, host).argv.empty() ? "" : daemon_of(plan_, host).argv[0];
+  std::string wanted;
+  for (const std::string& word : daemon_of(plan_, host).argv) {
+    wanted += word + " ";
+    if (wanted != word + " ") break;
+  }
+  if (wanted.empty()) return 0;
   for (const ProcessId process : processes_in(host.network)) {
-    const std::string line = command_line(process);
-    if (!wanted.empty() && line.find(wanted + " ") != std::string::npos) return process;
+    if (command_line(process).find(wanted) != std::string::npos) return process;
   }
   return 0;
 }

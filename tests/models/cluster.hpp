@@ -298,7 +298,8 @@ class Cluster : sim::TraceSink, PatroniObserver {
     for (MemberId id = 0; id < nodes.size(); ++id) {
       Node& n = node(id);
       Seen& seen = seen_[id];
-      if (const bool frozen = n.group.frozen(); frozen != seen.frozen) {
+      const bool frozen = n.group.frozen() || n.postgres.group().frozen();
+      if (frozen != seen.frozen) {
         checker.on_patroni(at, id, frozen ? Life::frozen : Life::running);
         seen.frozen = frozen;
       }

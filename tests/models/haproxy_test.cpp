@@ -219,6 +219,33 @@ TEST_CASE("haproxy: sessions go to the server that is up, and are shut when it i
   CHECK(w.proxy->sessions(0) == (shut ? 0U : 1U));
 }
 
+// It is retried on the server that is down, and must not live on there: a pooler would stay with a
+// standby.
+TEST_CASE("haproxy: a session that is being connected when its server is marked down ends, too",
+          "[haproxy]") {
+  auto c = patroni_cfg();
+  const bool shut = GENERATE(true, false);
+  c.sections[0].on_marked_down_shutdown_sessions = shut;
+  const auto prepared = [&c] {
+    auto world = std::make_unique<World>(c);
+    world->until(10s);
+    world->rest[0].status = 503;
+    return world;
+  };
+  const Duration down = prepared()->when(0, false);
+  const auto w = prepared();
+  w->until(down - 1500ms);
+  w->db[0].kill();
+  SqlSession& s = w->session({query(1ms)});
+  w->until(down + 200ms);
+  CHECK(s.events().empty());
+  w->db[0].start();
+  w->until(down + 2s);
+  CHECK(s.has("login") != shut);
+  CHECK((s.last() == "connection closed") == shut);
+  CHECK(w->proxy->sessions(0) == (shut ? 0U : 1U));
+}
+
 TEST_CASE("haproxy: without a server a connection is accepted and closed", "[haproxy]") {
   World w;
   w.rest[0].status = 503;

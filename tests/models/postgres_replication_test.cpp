@@ -204,66 +204,6 @@ TEST_CASE("replication: remote_apply waits for replay, on does not",
   CHECK(apply.size() == 2);
 }
 
-TEST_CASE("replication: a silent standby is given up after wal_sender_timeout",
-          "[postgres][replication]") {
-  Lab lab;
-  lab.start_cluster();
-  lab.run(7s);
-  const Time fault = lab.now();
-  lab.host(1).crash();
-  lab.run(2min);
-  const Time ended = lab.log.last(kinds::walsender_timeout);
-  // Its last status is up to wal_receiver_status_interval old: 50 to 60 s.
-  CHECK(ended - fault > 50s);
-  CHECK(ended - fault <= 60s);
-  CHECK(lab.log.count(kinds::walsender_timeout) == 1);
-  CHECK(lab.server(0).pg_stat_replication().count == 1);
-}
-
-TEST_CASE("replication: a short partition heals by TCP, a long one by reconnecting",
-          "[postgres][replication]") {
-  Lab lab;
-  lab.start_cluster();
-  lab.load(1000, 1000);
-  lab.run(10s);
-  const Time fault = lab.now();
-  const auto cut = lab.sim.network().cut({&lab.host(0)}, {&lab.host(1)});
-  SECTION("10 s: the keepalive is sent again after 0.2, 0.4, … s") {
-    lab.run(10s);
-    const Lsn stood = lab.server(1).flushed();
-    CHECK(lab.server(0).flushed() - stood >= 9'990'000);
-    lab.sim.network().heal(cut);
-    lab.run(20s);
-    CHECK(lab.log.count(kinds::walsender_timeout) == 0);
-    const Time resumed = lab.log.last(kinds::stream_resumed);
-    CHECK(resumed - fault >= 10s);
-    CHECK(resumed - fault <= 13s);  // 0.2 s * (1 + 2 + … + 32) = 12.6 s after the cut
-  }
-  SECTION("2 min: both sides give up after 60 s, the standby connects again") {
-    lab.run(2min);
-    CHECK(lab.log.last(kinds::walsender_timeout) - fault == 60s);
-    CHECK(lab.log.last(kinds::walreceiver_timeout) - fault == 60s);
-    lab.sim.network().heal(cut);
-    lab.run(70s);  // a SYN is under way: 64 s is the longest time between two
-  }
-  CHECK(lab.server(0).pg_stat_replication().count == 2);
-  CHECK(lab.server(0).flushed() - lab.server(1).flushed() <= 10'000);
-}
-
-TEST_CASE("replication: a fast stop waits for a walsender whose standby is silent",
-          "[postgres][replication]") {
-  Lab lab;
-  lab.start_cluster();
-  lab.host(2).crash();
-  const Time begin = lab.now();
-  lab.server(0).stop(StopMode::fast);
-  lab.run(2min);
-  // "shut down" in pg_control long before the postmaster has gone.
-  CHECK(lab.log.last(kinds::shutdown_checkpoint) - begin <= 250ms);
-  CHECK(lab.log.last(kinds::shut_down) - begin > 50s);
-  CHECK(lab.log.last(kinds::shut_down) - begin <= 60s);
-}
-
 TEST_CASE("replication: promotion takes 0.10 to 0.75 s and one timeline",
           "[postgres][replication]") {
   Duration shortest = 1h, longest = 0s;
@@ -372,18 +312,6 @@ Task<> rejoin(Lab& lab, bool* done) {
   *done = old.start(StartAs::standby, 1);
 }
 }  // namespace
-
-TEST_CASE("replication: a stop waits for a standby that has all but cannot be heard",
-          "[postgres][replication]") {
-  Lab lab;
-  lab.start_cluster();
-  lab.run(5s);
-  lab.sim.network().cut({&lab.host(0)}, {&lab.host(1), &lab.host(2)});
-  lab.server(0).stop(StopMode::fast);
-  lab.run(2min);  // wal_sender_timeout is one minute
-  CHECK_FALSE(lab.server(0).is_running());
-  CHECK(lab.server(0).controldata().clean());
-}
 
 TEST_CASE("replication: a diverged primary must be rewound", "[postgres][replication]") {
   Lab lab({}, slow_senders());

@@ -120,7 +120,8 @@ TEST_CASE("libpq: connect_timeout starts again for each address", "[libpq]") {
   }
   SECTION("none: 131 s of SYN retries each") {
     w.run(c);
-    CHECK(w.took == Duration(262s) + Duration(4ms));
+    CHECK(w.took >= Duration(262s) + Duration(4ms));
+    CHECK(w.took <= Duration(273s));  // each of the SYNs' timers ends with a tick
   }
   SECTION("the program's own limit ends it before") {
     c.connect_timeout = 3s;

@@ -172,6 +172,6 @@ TEST_CASE("the scenario of every feature does what its name says", "[self_check]
   Simulation sim({.seed = 1});
   predrill::every_feature::World world(sim);
   world.run();
-  CHECK(sim.events_executed() > 20'000);
+  CHECK(sim.events_executed() > 15'000);
   CHECK(sim.trace().records() > 2'000);
 }
