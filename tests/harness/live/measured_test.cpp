@@ -70,6 +70,30 @@ void check_cells(const std::string& configuration) {
   CHECK(found == listed);
 }
 
+// Of the drills in a folder beside `measured`.
+std::vector<Cell> cells_beside(const std::string& name) {
+  const std::filesystem::path other = folder.parent_path() / name;
+  std::vector<std::string> problems;
+  const std::vector<DrillRecord> records =
+      read_records({(other / "async.jsonl").string(), (other / "sync.jsonl").string()}, problems);
+  CHECK(problems.empty());
+  CompareOptions options;
+  options.runs = 100;
+  const std::vector<Cell> cells = compare(records, options);
+  for (const Cell& cell : cells) CHECK(cell.problem.empty());
+  return cells;
+}
+
+// RTOs, and how many of them lie inside the 90 % interval.
+struct Coverage {
+  double measured = 0;
+  double inside = 0;
+  void add(const Comparison& path) {
+    measured += static_cast<double>(path.drills);
+    inside += path.inside_90 * static_cast<double>(path.drills);
+  }
+};
+
 }  // namespace
 
 // One at a time: together they take minutes of a processor.
@@ -107,55 +131,30 @@ TEST_CASE("measured: synchronous drills lose nothing, except to a stolen key", "
 // No delay but data_directory_sync is from these labs; half of that one is, and it was missing at
 // first (README.md). The share is the one that fidelity() asks of a cell.
 TEST_CASE("measured: predictions hold for Patroni 4.1", "[measured]") {
-  const std::filesystem::path other = folder.parent_path() / "patroni-4.1";
-  CompareOptions options;
-  options.runs = 100;
-  double measured = 0;
-  double inside = 0;
-  for (const char* of : {"async.jsonl", "sync.jsonl"}) {
-    std::vector<std::string> problems;
-    const std::vector<DrillRecord> records = read_records({(other / of).string()}, problems);
-    CHECK(problems.empty());
-    for (const Cell& cell : compare(records, options)) {
-      INFO(of << " " << cell.name());
-      CHECK(cell.problem.empty());
-      CHECK(cell.lost_rows_max == 0);  // 4.1 steals no key after a freeze
-      for (const Comparison& path : cell.rto) {
-        measured += static_cast<double>(path.drills);
-        inside += path.inside_90 * static_cast<double>(path.drills);
-      }
-    }
+  Coverage coverage;
+  for (const Cell& cell : cells_beside("patroni-4.1")) {
+    INFO(cell.name());
+    CHECK(cell.lost_rows_max == 0);  // 4.1 steals no key after a freeze
+    for (const Comparison& path : cell.rto) coverage.add(path);
   }
-  CHECK(measured == 3 * 52);
-  CHECK(inside / measured >= 0.8);
+  CHECK(coverage.measured == 3 * 52);
+  CHECK(coverage.inside / coverage.measured >= 0.8);
 }
 
 // Reboots are predicted up to a second too late: their medians alone have to hold. Short freezes in
 // synchronous mode end 1.2 s later in a lab, which pulls the cable (README.md).
 TEST_CASE("measured: predictions hold for faults beyond the nine", "[measured]") {
-  const std::filesystem::path other = folder.parent_path() / "other-faults";
-  CompareOptions options;
-  options.runs = 100;
-  double measured = 0;
-  double inside = 0;
-  for (const char* of : {"async.jsonl", "sync.jsonl"}) {
-    std::vector<std::string> problems;
-    const std::vector<DrillRecord> records = read_records({(other / of).string()}, problems);
-    CHECK(problems.empty());
-    for (const Cell& cell : compare(records, options)) {
-      INFO(of << " " << cell.name());
-      CHECK(cell.problem.empty());
-      for (const Comparison& path : cell.rto) {
-        if (cell.fault == "node_reboot") {
-          CHECK(fidelity(path).median);
-          continue;
-        }
-        if (cell.name().starts_with("short-freeze")) continue;
-        measured += static_cast<double>(path.drills);
-        inside += path.inside_90 * static_cast<double>(path.drills);
+  Coverage coverage;
+  for (const Cell& cell : cells_beside("other-faults")) {
+    INFO(cell.name());
+    for (const Comparison& path : cell.rto) {
+      if (cell.fault == "node_reboot") {
+        CHECK(fidelity(path).median);
+      } else if (!cell.name().starts_with("short-freeze")) {
+        coverage.add(path);
       }
     }
   }
-  CHECK(measured == 3 * 51);
-  CHECK(inside / measured >= 0.8);
+  CHECK(coverage.measured == 3 * 51);
+  CHECK(coverage.inside / coverage.measured >= 0.8);
 }
