@@ -422,7 +422,11 @@ std::filesystem::path undo_file(const LabPlan& plan) {
 
 Problem recover(Lab& lab) {
   if (Problem problem = lab.heal()) return problem;
-  const LabState state = lab.wait_steady(180s);
+  LabState state = lab.wait_steady(90s);
+  if (!state.steady()) {
+    lab.reinitialize_lost(state);
+    state = lab.wait_steady(90s);
+  }
   if (!state.steady()) return state.problems[0];
   std::error_code ignored;
   std::filesystem::remove(undo_file(lab.plan()), ignored);

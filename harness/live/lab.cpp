@@ -354,6 +354,28 @@ LabState Lab::wait_steady(std::chrono::seconds limit) const {
   }
 }
 
+void Lab::reinitialize_lost(const LabState& state) {
+  const LabHost* leader = plan_.find(state.leader);
+  if (leader == nullptr) return;
+  as_client([&] {
+    const auto streaming =
+        ask_one(connection_text({leader->address}, postgres_port, "postgres", false),
+                "select coalesce(string_agg(application_name, ','), '') from pg_stat_replication "
+                "where state = 'streaming'",
+                2s);
+    if (!streaming) return;
+    for (const LabHost* member : plan_.of(HostKind::member)) {
+      if (member == leader || streaming->find(member->name) != std::string::npos) continue;
+      http({.method = "POST",
+            .address = member->address,
+            .port = rest_port,
+            .path = "/reinitialize",
+            .body = R"({"force": true})",
+            .timeout = 10s});
+    }
+  });
+}
+
 // ---- disturbing ---------------------------------------------------------------------------------
 
 Problem Lab::cable(const LabHost& host, bool in) {

@@ -63,6 +63,10 @@ class Lab {
   LabState wait_steady(std::chrono::seconds limit) const;
   /// Undoes every disturbance: cables in, neighbours right, processes running or started anew.
   Problem heal();
+  /// Has every standby that does not stream copied anew. A promotion that ended before its
+  /// checkpoint leaves one on a timeline that the primary does not have, and pg_rewind (until
+  /// PostgreSQL 15) does not see it.
+  void reinitialize_lost(const LabState& state);
 
   // Disturbances. The proof of each is in what the kernel says afterwards.
   Problem cable(const LabHost& host, bool in);
