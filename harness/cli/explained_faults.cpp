@@ -127,7 +127,7 @@ constexpr std::array<FaultText, 26> table = {{
      "alone (like patroni_dead, until it wakes) or PostgreSQL alone: Patroni asks it before it "
      "renews the key, waits as long as it stands still and is replaced like a lost node; 3.0.2 "
      "then puts its key back whoever holds it, and what the other one has acknowledged is lost "
-     "(277 and 282 rows in two drills).",
+     "(277 to 390 rows in five drills).",
      {"patroni_dead", "watchdog", "dual_writer", "ttl"},
      "patroni/ha.py process_healthy_cluster(), 3.3.2; measured in a lab: 45 s of SIGSTOP, new "
      "primary after 32 s, 9 and 0 acknowledgements after the wake-up; PostgreSQL alone: after 24 "
