@@ -88,7 +88,8 @@ struct FaultSpec {
   std::optional<sim::Duration> length;  // "for": undone after it
   bool force = false;                   // pod_delete --force
   sim::Duration grace_period = std::chrono::seconds(-1);  // pod_delete; negative = the pod's own
-  enum class Scope : std::uint8_t { host, postgres, patroni } scope = Scope::host;  // freeze
+  enum class Scope : std::uint8_t { host, processes, postgres, patroni };
+  Scope scope = Scope::host;           // freeze
   sim::Distribution extra;             // latency, dcs_slow: added delay
   double probability = 0;              // packet_loss
   sim::Duration jump{};                // clock_jump

@@ -165,6 +165,7 @@ struct SystemSpec {
   std::vector<ZoneLatency> latencies;
   sim::SynRetries syn_retries;
   std::vector<MemberSpec> members;
+  bool one_machine = false;         // the hosts are namespaces of one kernel
   std::size_t primary = 0;          // index of the member that leads when a run starts
   std::optional<std::size_t> sync;  // index of the synchronous standby then; Patroni's choice
   models::PatroniConfig patroni;    // of every member; tags and numbers come from `members`

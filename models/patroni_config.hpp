@@ -27,7 +27,8 @@ struct PatroniFeatures {
   bool failover_priority = true;       // 3.2.0
   bool stale_failsafe_leader = false;  // defect: a leader is not forgotten (until 3.1.1, #2803)
   bool sync_names_reset = false;       // defect: names emptied when Patroni starts (3.3.0 to 3.3.6)
-  bool keeps_member_slots = false;     // on every member, for member_slots_ttl longer (4.0.0)
+  bool keeps_foreign_sync = false;  // defect: adds nobody to another leader's /sync (until 3.0.2)
+  bool keeps_member_slots = false;  // on every member, for member_slots_ttl longer (4.0.0)
   bool offline_demotion_async = true;  // 4.1.0 demotes in the main thread
   bool waits_for_replicas = true;  // 1 s before on_shutdown looks at the replicas (3.2.1, #2939)
   bool former_leader_priority = true;  // an equal former leader may veto by priority (until 4.0.5)
@@ -43,6 +44,7 @@ constexpr PatroniFeatures features(PatroniVersion version) {
   f.failover_priority = version >= v3_2;
   f.stale_failsafe_leader = version < v3_1;
   f.sync_names_reset = version == v3_3_2 || version == v4_0;
+  f.keeps_foreign_sync = version == v3_0_2;
   f.keeps_member_slots = version >= v4_0;
   f.offline_demotion_async = version < v4_1;
   f.former_leader_priority = version < v4_1;

@@ -60,6 +60,7 @@ Task<Patroni::Step> Patroni::process_sync_replication() {
     const SyncChoice now = current_sync_state();
     allowed = now.allow_promote;
   }
+  if (version_.keeps_foreign_sync && sync.leader != config_.member) co_return Step::go_on;
   if (allowed != 0 && allowed != common) {
     written = co_await write_sync(sync, allowed);
     if (written) note(kinds::sync_assigned, std::popcount(allowed));

@@ -145,7 +145,8 @@ sim::Task<Lsn> PostgresServer::commit(Session& session, const SqlRequest request
       session.waiting_sync = false;
     }
   }
-  if (ledger_ == nullptr) co_return lsn;
+  // Whom nobody hears any more is committed, but acknowledged to no one.
+  if (ledger_ == nullptr || !session.socket.is_open()) co_return lsn;
   AcknowledgedWrite write;
   write.at = now();
   write.lsn = lsn;

@@ -93,16 +93,16 @@ const Distribution& Network::latency_of(const Host& from, const Host& to) const 
   return zone_latency_[from.zone() * zones_.size() + to.zone()];
 }
 
-Duration Network::timer(Duration length) const {
-  const Duration now = simulation_.now() - Time{} + first_tick_;
+Time Network::timer_end(Time armed, Duration length) const {
+  const Duration since = armed - Time{} + first_tick_;
   const std::int64_t ticks = (length + tick - Duration(1)) / tick;
   unsigned shift = 0;
   for (std::int64_t reach = slots_below; ticks >= reach && shift < level_bits * levels;
        reach <<= level_bits) {
     shift += level_bits;
   }
-  const std::int64_t fires = (((now / tick + ticks) >> shift) + 1) << shift;
-  return tick * fires - now;
+  const std::int64_t fires = (((since / tick + ticks) >> shift) + 1) << shift;
+  return armed + (tick * fires - since);
 }
 
 Duration Network::delay(const Host& from, const Host& to) {

@@ -91,11 +91,15 @@ class Network {
   void set_syn_retries(const SynRetries& retries) { syn_retries_ = retries; }
   const SynRetries& syn_retries() const { return syn_retries_; }
 
-  /// How long a timer of a kernel takes that is set to `length` now: until the next tick of its
+  /// When a kernel's timer fires that was set to `length` at `armed`: with the next tick of its
   /// level of the wheel. Ticks are 4 ms (CONFIG_HZ 250, as in Debian), and coarser by eight for
   /// each level: 32 ms from 0.25 s on, 0.26 s from 2 s, 2 s from 16 s (kernel/time/timer.c of
   /// Linux).
-  Duration timer(Duration length) const;
+  Time timer_end(Time armed, Duration length) const;
+  /// How long such a timer takes that is set now.
+  Duration timer(Duration length) const {
+    return timer_end(simulation_.now(), length) - simulation_.now();
+  }
 
   /// Packets from `a` to `b` (and back, unless forward) vanish without a word.
   FaultId cut(const HostSet& a, const HostSet& b, Direction direction = Direction::both);

@@ -358,7 +358,7 @@ Task<Result<detail::Handle>> connect_to(Group& from, ListenerBase& to, Duration 
         co_return NetError::refused;
       }
     }
-    const Time retry = sent + network.timer(syn.wait_after(attempt));
+    const Time retry = network.timer_end(sent, syn.wait_after(attempt));
     co_await sleep_until(std::min(deadline, retry));
     if (sim.now() >= deadline) co_return NetError::timeout;
   }

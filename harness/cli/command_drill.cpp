@@ -41,30 +41,47 @@ std::string comparison(const std::vector<live::DrillRecord>& records, const Text
     columns.push_back({""});
   }
   Table table(columns);
-  const auto row = [&](const std::string& title, const std::string& key, auto measured) {
-    const auto found = records[0].predicted.find(key);
-    if (found == records[0].predicted.end()) return;
-    std::vector<Table::Cell> cells = {
-        title, seconds(found->second.p50),
-        seconds(found->second.p5) + " – " + seconds(found->second.p95)};
+  // `range` and `measured` of a record; null: nothing was predicted.
+  const auto row = [&](const std::string& title, auto range, auto measured, auto text) {
+    const live::PredictedRange* const first = range(records[0]);
+    if (first == nullptr) return;
+    std::vector<Table::Cell> cells = {title, text(first->p50),
+                                      text(first->p5) + " – " + text(first->p95)};
     for (const live::DrillRecord& record : records) {
-      const live::PredictedRange& range = record.predicted.at(key);
+      const live::PredictedRange& predicted = *range(record);
       const std::int64_t value = measured(record);
-      const bool inside = value >= range.p5 && value <= range.p95;
-      cells.emplace_back(seconds(value));
+      const bool inside = value >= predicted.p5 && value <= predicted.p95;
+      cells.emplace_back(text(value));
       cells.emplace_back(inside ? "inside" : "outside", inside ? Colour::green : Colour::yellow);
     }
     table.add(std::move(cells));
   };
+  const auto time = [&](const std::string& title, const std::string& key, auto measured) {
+    const auto range = [&key](const live::DrillRecord& record) {
+      const auto found = record.predicted.find(key);
+      return found == record.predicted.end() ? nullptr : &found->second;
+    };
+    row(title, range, measured, seconds);
+  };
   for (const PathRun& path : records[0].measures.paths) {
-    row("RTO " + path.name, "rto:" + path.name, [&](const live::DrillRecord& record) {
+    time("RTO " + path.name, "rto:" + path.name, [&](const live::DrillRecord& record) {
       return record.measures.find_path(path.name)->measures.rto.count();
     });
   }
   for (std::size_t i = 0; i < stages; ++i) {
-    row("  " + std::string(stage_names[i]), "stage:" + std::string(stage_names[i]),
+    time(
+        "  " + std::string(stage_names[i]), "stage:" + std::string(stage_names[i]),
         [i](const live::DrillRecord& record) { return record.measures.stages_of_path[i].count(); });
   }
+  row(
+      "rows lost",
+      [](const live::DrillRecord& record) {
+        return record.predicted_lost ? &*record.predicted_lost : nullptr;
+      },
+      [](const live::DrillRecord& record) {
+        return static_cast<std::int64_t>(record.measures.loss.rows);
+      },
+      [](std::int64_t rows) { return grouped(rows); });
   return table.text(style, 2);
 }
 

@@ -123,11 +123,14 @@ constexpr std::array<FaultText, 26> table = {{
      "old backends continue before Patroni has looked at the key; in that moment (0.21 s "
      "measured) they acknowledge asynchronous writes that are lost, while synchronous commits "
      "find no standby and hang. Then Patroni sees that the key is not its own and stops "
-     "PostgreSQL with SIGQUIT. Only a watchdog closes the gap. `scope` freezes the host, Patroni "
-     "alone (like patroni_dead, until it wakes) or PostgreSQL alone: Patroni asks it before it "
-     "renews the key, waits as long as it stands still and is replaced like a lost node; 3.0.2 "
-     "then puts its key back whoever holds it, and what the other one has acknowledged is lost "
-     "(277 to 390 rows in five drills).",
+     "PostgreSQL with SIGQUIT. Only a watchdog closes the gap. `scope` freezes the host, "
+     "Patroni's and PostgreSQL's processes (docker pause: the kernel still acknowledges what "
+     "arrives, and they find it when they wake), Patroni alone (like patroni_dead, until it "
+     "wakes) or PostgreSQL alone: Patroni asks it before it renews the key, waits as long as it "
+     "stands still and is replaced like a lost node; 3.0.2 then puts its key back whoever holds "
+     "it, and what the other one has acknowledged is lost (277 to 390 rows in five drills). In "
+     "synchronous mode it then adds no standby to the other one's /sync if that had none yet: no "
+     "failover is possible until somebody deletes the key.",
      {"patroni_dead", "watchdog", "dual_writer", "ttl"},
      "patroni/ha.py process_healthy_cluster(), 3.3.2; measured in a lab: 45 s of SIGSTOP, new "
      "primary after 32 s, 9 and 0 acknowledgements after the wake-up; PostgreSQL alone: after 24 "

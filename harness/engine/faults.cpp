@@ -343,16 +343,29 @@ sim::Task<> FaultInjector::stop_patroni(const FaultSpec fault,
 
 sim::Task<> FaultInjector::freeze(const FaultSpec fault,
                                   const std::vector<SimulatedMember*> members) {
+  using Scope = FaultSpec::Scope;
+  // Hosts that are namespaces of one kernel stop as a lab stops them: the cable is pulled, TCP's
+  // timers go on.
+  sim::Network& network = world_.sim().network();
+  const bool unplug = fault.scope == Scope::host && world_.system().one_machine;
+  const bool host = fault.scope == Scope::host && !unplug;
+  const bool postgres = !host && fault.scope != Scope::patroni;
+  const bool patroni = !host && fault.scope != Scope::postgres;
+  std::vector<sim::FaultId> cables;
   for (SimulatedMember* member : members) {
-    if (fault.scope == FaultSpec::Scope::host) member->host.freeze();
-    if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().freeze();
-    if (fault.scope == FaultSpec::Scope::patroni) member->group.freeze();
+    if (host) member->host.freeze();
+    if (postgres) member->postgres.group().freeze();
+    if (patroni) member->group.freeze();
+    if (!unplug) continue;
+    const sim::HostSet one = {&member->host};
+    cables.push_back(network.cut(one, world_.all_but(one)));
   }
   co_await lasts(fault.kind, length_of(fault));
+  for (const sim::FaultId cable : cables) network.heal(cable);
   for (SimulatedMember* member : members) {
-    if (fault.scope == FaultSpec::Scope::host) member->host.thaw();
-    if (fault.scope == FaultSpec::Scope::postgres) member->postgres.group().thaw();
-    if (fault.scope == FaultSpec::Scope::patroni) member->group.thaw();
+    if (host) member->host.thaw();
+    if (postgres) member->postgres.group().thaw();
+    if (patroni) member->group.thaw();
   }
 }
 

@@ -92,7 +92,7 @@ void predict(ScenarioSpec scenario, const LabState& state, const DrillOptions& o
     record.predicted["stage:" + std::string(stage_names[i])] =
         range_of(result.all.stage_samples()[i]);
   }
-  record.predicted["lost_rows"] = range_of(result.all.rpo_rows());
+  record.predicted_lost = range_of(result.all.rpo_rows());
 }
 
 // Everything that watches while it happens.
@@ -424,7 +424,7 @@ Problem recover(Lab& lab) {
   if (Problem problem = lab.heal()) return problem;
   LabState state = lab.wait_steady(90s);
   if (!state.steady()) {
-    lab.reinitialize_lost(state);
+    lab.mend_replication(state);
     state = lab.wait_steady(90s);
   }
   if (!state.steady()) return state.problems[0];

@@ -354,7 +354,7 @@ LabState Lab::wait_steady(std::chrono::seconds limit) const {
   }
 }
 
-void Lab::reinitialize_lost(const LabState& state) {
+void Lab::mend_replication(const LabState& state) {
   const LabHost* leader = plan_.find(state.leader);
   if (leader == nullptr) return;
   as_client([&] {
@@ -364,8 +364,7 @@ void Lab::reinitialize_lost(const LabState& state) {
                 "where state = 'streaming'",
                 2s);
     if (!streaming) return;
-    for (const LabHost* member : plan_.of(HostKind::member)) {
-      if (member == leader || streaming->find(member->name) != std::string::npos) continue;
+    for (const LabHost* member : plan_.members_except(state.leader + "," + *streaming)) {
       http({.method = "POST",
             .address = member->address,
             .port = rest_port,
@@ -373,6 +372,14 @@ void Lab::reinitialize_lost(const LabState& state) {
             .body = R"({"force": true})",
             .timeout = 10s});
     }
+    if (!plan_.synchronous || !state.sync.empty()) return;
+    Json sync;
+    sync["key"] = base64("/service/" + plan_.scope + "/sync");
+    http({.method = "POST",
+          .address = plan_.of(HostKind::etcd).front()->address,
+          .port = etcd_port,
+          .path = "/v3/kv/deleterange",
+          .body = sync.dump()});
   });
 }
 
@@ -404,17 +411,10 @@ Problem Lab::start(const LabHost& host) {
   return start_daemon(daemon_of(plan_, host));
 }
 
-// By the program and its first argument: the program alone may stand in the command line of
-// `lab up --patroni`, too, which the host's init has kept.
 ProcessId Lab::main_process(const LabHost& host) const {
-  std::string wanted;
-  for (const std::string& word : daemon_of(plan_, host).argv) {
-    wanted += word + " ";
-    if (wanted != word + " ") break;
-  }
-  if (wanted.empty()) return 0;
+  const Daemon daemon = daemon_of(plan_, host);
   for (const ProcessId process : processes_in(host.network)) {
-    if (command_line(process).find(wanted) != std::string::npos) return process;
+    if (runs(command_line(process), daemon)) return process;
   }
   return 0;
 }

@@ -63,10 +63,11 @@ class Lab {
   LabState wait_steady(std::chrono::seconds limit) const;
   /// Undoes every disturbance: cables in, neighbours right, processes running or started anew.
   Problem heal();
-  /// Has every standby that does not stream copied anew. A promotion that ended before its
+  /// Has every standby that does not stream copied anew: a promotion that ended before its
   /// checkpoint leaves one on a timeline that the primary does not have, and pg_rewind (until
-  /// PostgreSQL 15) does not see it.
-  void reinitialize_lost(const LabState& state);
+  /// PostgreSQL 15) does not see it. Takes away a /sync without a standby, which Patroni 3.0.2
+  /// leaves as it is if it names another leader.
+  void mend_replication(const LabState& state);
 
   // Disturbances. The proof of each is in what the kernel says afterwards.
   Problem cable(const LabHost& host, bool in);

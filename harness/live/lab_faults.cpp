@@ -170,22 +170,22 @@ Problem LabFault::kill_one(const LabHost& host, ProcessId process, int signal) {
 // A stopped machine acknowledges nothing: for the scope host, its cable is out as well.
 Problem LabFault::freeze(const LabHost& host, bool stop) {
   const int signal = stop ? SIGSTOP : SIGCONT;
-  const bool whole = fault_.scope == FaultSpec::Scope::host;
-  if (whole && stop) {
+  using Scope = FaultSpec::Scope;
+  const bool cable = fault_.scope == Scope::host;
+  if (cable && stop) {
     if (Problem problem = lab_.cable(host, false)) return problem;
   }
   if (stop) {
     const ProcessId patroni = lab_.main_process(host);
     for (const ProcessId process : processes_in(host.network)) {
-      const bool of_patroni = process == patroni;
-      const bool wanted = whole || of_patroni == (fault_.scope == FaultSpec::Scope::patroni);
-      if (!wanted) continue;
+      const Scope other = process == patroni ? Scope::postgres : Scope::patroni;
+      if (fault_.scope == other) continue;
       if (Problem problem = kill_one(host, process, signal)) return problem;
     }
     return std::nullopt;
   }
   // A machine that goes on has its network: who sent before it had would try again 1 s later.
-  if (whole) {
+  if (cable) {
     if (Problem problem = lab_.cable(host, true)) return problem;
   }
   signal_all(host.network, SIGCONT);

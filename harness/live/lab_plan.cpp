@@ -59,6 +59,14 @@ std::vector<const LabHost*> LabPlan::of(HostKind kind) const {
   return found;
 }
 
+std::vector<const LabHost*> LabPlan::members_except(const std::string& names) const {
+  std::vector<const LabHost*> members = of(HostKind::member);
+  std::erase_if(members, [&names](const LabHost* member) {
+    return ("," + names + ",").find("," + member->name + ",") != std::string::npos;
+  });
+  return members;
+}
+
 std::filesystem::path labs_folder() {
   const char* set = std::getenv("PREDRILL_LAB_DIR");
   return set != nullptr && *set != '\0' ? set : "/var/tmp/predrill-labs";

@@ -43,6 +43,8 @@ struct LabPlan {
 
   const LabHost* find(const std::string& host) const;
   std::vector<const LabHost*> of(HostKind kind) const;
+  /// Those that are not in the list, "lab-1,lab-2".
+  std::vector<const LabHost*> members_except(const std::string& names) const;
   std::filesystem::path log(const LabHost& host) const { return folder / (host.name + ".log"); }
 };
 

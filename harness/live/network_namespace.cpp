@@ -233,6 +233,14 @@ unsigned long long start_ticks(ProcessId process) {
   return std::strtoull(field.c_str(), nullptr, 10);
 }
 
+bool runs(std::string_view command_line, const Daemon& daemon) {
+  std::string wanted;
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, daemon.argv.size()); ++i) {
+    wanted += daemon.argv[i] + " ";
+  }
+  return !wanted.empty() && command_line.find(wanted) != std::string_view::npos;
+}
+
 std::string command_line(ProcessId process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/cmdline", std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/live/command.hpp"
@@ -40,6 +41,10 @@ struct Daemon {
   int nice = 0;
 };
 Problem start_daemon(const Daemon& daemon);
+
+/// Whether a process with this command line runs the daemon's program: by its path and its first
+/// argument, since the path alone may stand among the arguments of another command.
+bool runs(std::string_view command_line, const Daemon& daemon);
 
 /// Number of clock ticks after boot at which a process started: with its number it names one
 /// process for ever. 0: there is none.

@@ -96,6 +96,11 @@ RunMeasures read_measures(const Json& json) {
   return run;
 }
 
+PredictedRange read_range(const Json& range, auto as) {
+  return {as(range.at("p5")), as(range.at("p25")), as(range.at("p50")), as(range.at("p75")),
+          as(range.at("p95"))};
+}
+
 DrillRecord read_record(const Json& json) {
   DrillRecord record;
   record.scenario = json.at("scenario");
@@ -119,15 +124,23 @@ DrillRecord read_record(const Json& json) {
   record.acknowledged = json.at("acknowledged");
   record.unknown_present = json.at("unknown_present");
   record.predicted_runs = json.at("predicted_runs");
+  const auto nanoseconds = [](const Json& value) { return duration(value).count(); };
   for (const auto& [name, range] : json.at("predicted").items()) {
-    PredictedRange& to = record.predicted[name];
-    to.p5 = duration(range.at("p5")).count();
-    to.p25 = duration(range.at("p25")).count();
-    to.p50 = duration(range.at("p50")).count();
-    to.p75 = duration(range.at("p75")).count();
-    to.p95 = duration(range.at("p95")).count();
+    record.predicted[name] = read_range(range, nanoseconds);
+  }
+  if (json.contains("predicted_lost_rows")) {
+    const auto rows = [](const Json& value) { return value.get<std::int64_t>(); };
+    record.predicted_lost = read_range(json.at("predicted_lost_rows"), rows);
   }
   return record;
+}
+
+Json range_json(const PredictedRange& range, auto as) {
+  return {{"p5", as(range.p5)},
+          {"p25", as(range.p25)},
+          {"p50", as(range.p50)},
+          {"p75", as(range.p75)},
+          {"p95", as(range.p95)}};
 }
 
 }  // namespace
@@ -156,11 +169,11 @@ std::string to_line(const DrillRecord& record) {
   json["predicted_runs"] = record.predicted_runs;
   json["predicted"] = Json::object();
   for (const auto& [name, range] : record.predicted) {
-    json["predicted"][name] = {{"p5", seconds(range.p5)},
-                               {"p25", seconds(range.p25)},
-                               {"p50", seconds(range.p50)},
-                               {"p75", seconds(range.p75)},
-                               {"p95", seconds(range.p95)}};
+    json["predicted"][name] = range_json(range, [](std::int64_t ns) { return seconds(ns); });
+  }
+  if (record.predicted_lost) {
+    json["predicted_lost_rows"] =
+        range_json(*record.predicted_lost, [](std::int64_t rows) { return rows; });
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -12,7 +12,7 @@
 
 namespace predrill::harness::live {
 
-/// Quantiles that were predicted before the fault, in nanoseconds.
+/// Quantiles that were predicted before the fault.
 struct PredictedRange {
   std::int64_t p5 = 0, p25 = 0, p50 = 0, p75 = 0, p95 = 0;
 };
@@ -36,7 +36,8 @@ struct DrillRecord {
   std::uint64_t acknowledged = 0;     // writes, in the whole drill
   std::uint64_t unknown_present = 0;  // writes of unknown fate that are there
   std::uint64_t predicted_runs = 0;
-  std::map<std::string, PredictedRange> predicted;  // "rto:pgbouncer", "stage:detection"
+  std::map<std::string, PredictedRange> predicted;  // "rto:pgbouncer", "stage:detection": ns
+  std::optional<PredictedRange> predicted_lost;     // rows
 
   bool valid() const { return problem.empty() && !proof.empty(); }
 };

@@ -189,8 +189,9 @@ class ScenarioReader {
     if (takes(fault_force)) assign(fault.force, reader.optional("force").boolean());
     if (takes(fault_grace_period)) read_grace(reader, fault);
     if (takes(fault_scope)) {
-      constexpr std::array<std::pair<std::string_view, FaultSpec::Scope>, 3> scopes = {
+      constexpr std::array<std::pair<std::string_view, FaultSpec::Scope>, 4> scopes = {
           {{"host", FaultSpec::Scope::host},
+           {"processes", FaultSpec::Scope::processes},
            {"postgres", FaultSpec::Scope::postgres},
            {"patroni", FaultSpec::Scope::patroni}}};
       assign(fault.scope, reader.optional("scope").choice("a scope", scopes));

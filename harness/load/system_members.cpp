@@ -130,7 +130,8 @@ void SystemLoader::read_members(Reader& root, const ZalandoCluster& manifest, Sy
     sync.error("the primary cannot be its own synchronous standby");
   }
   const Value shared = cluster.optional("one_machine");
-  if (shared.boolean().value_or(false)) spec.patroni.machine = spec.postgres.machine = "machine";
+  assign(spec.one_machine, shared.boolean());
+  if (spec.one_machine) spec.patroni.machine = spec.postgres.machine = "machine";
   const Value size = cluster.optional("data_size");
   if (assign(spec.postgres.data_bytes, size.bytes())) {
     context_.record("cluster.data_size", size.place(), "data_size");

@@ -147,6 +147,10 @@ class Cluster : sim::TraceSink, PatroniObserver {
     }
     return set;
   }
+  /// Whose /sync it is.
+  MemberId sync_leader() const {
+    return etcd->store().get(scope, {EtcdKey::sync, nobody}).value.holder;
+  }
   /// The synchronous standby in /sync.
   MemberSet sync_standbys() const {
     return etcd->store().get(scope, {EtcdKey::sync, nobody}).value.members;

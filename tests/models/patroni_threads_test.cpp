@@ -66,6 +66,34 @@ TEST_CASE("patroni 3.0.2: a thawed primary takes its key back or not, by chance"
   CHECK(lost == stolen);
 }
 
+// The new primary has written itself into /sync, and no standby yet, when the old one takes its key
+// back. 3.0.2 adds nobody to another leader's /sync: a lab was without a synchronous standby until
+// it ended, three minutes later.
+TEST_CASE("patroni 3.0.2: a key taken back early leaves /sync to the other one", "[patroni]") {
+  int stolen = 0;
+  constexpr int runs = 16;
+  for (std::uint64_t seed = 1; seed <= runs; ++seed) {
+    ClusterOptions options = seeded(seed, true);
+    options.patroni.version = PatroniVersion::v3_0_2;
+    Cluster c(options);
+    c.run_to_phase();
+    c.node(0).host.freeze();
+    while (c.leader() == 0 || c.leader() == nobody) c.run(1s);
+    const MemberId between = c.leader();
+    c.run(5s);
+    REQUIRE(c.sync_standbys() == 0);
+    c.node(0).host.thaw();
+    c.run(2min);
+    INFO("seed " << seed << "\n" << c.text);
+    const bool back = c.leader() == 0;
+    stolen += back ? 1 : 0;
+    CHECK((c.sync_standbys() == 0) == back);
+    CHECK(c.sync_leader() == between);
+  }
+  CHECK(stolen >= 2);
+  CHECK(stolen <= 14);
+}
+
 // SIGSTOP to the server's processes alone. The loop asks them before it renews its key, and they
 // answer when they go on; the REST server asks them, too. The lab, 3.0.2: the key expires, another
 // member leads 2.1 s later, and when the loop goes on it puts the key whoever holds it.

@@ -108,6 +108,21 @@ TEST_CASE("postgres: a standby refuses writes and reads with its own view", "[po
   CHECK(answers[2].answer.data_as_of <= paused + 100ms);
 }
 
+TEST_CASE("postgres: a commit is acknowledged to nobody when its client has gone", "[postgres]") {
+  Lab lab;
+  lab.start_cluster();
+  SqlRequest slow = Lab::write();
+  slow.work = 100ms;
+  Lab::Answers answers;
+  lab.spawn_client(0, {slow}, answers);
+  lab.run(50ms);
+  const bool leaves = GENERATE(true, false);
+  if (leaves) lab.clients.kill();
+  lab.run(1s);
+  CHECK(lab.server(0).flushed() > origin);
+  CHECK(lab.ledger.acknowledged() == (leaves ? 0U : 1U));
+}
+
 TEST_CASE("postgres: a transaction block commits as a whole", "[postgres]") {
   Lab lab;
   lab.start_cluster();

@@ -22,7 +22,7 @@ class RandomFaults {
     fault.at.delay = sim::Distribution::uniform(0s, 20s);
     if (fault.length) fault.length = draws.uniform(500ms, 80s);
     if (fault.kind == FaultKind::freeze) {
-      fault.scope = static_cast<FaultSpec::Scope>(draws.below(3));
+      fault.scope = static_cast<FaultSpec::Scope>(draws.below(4));
     }
     const bool of_members = fault.kind != FaultKind::az_loss && fault.kind != FaultKind::switchover;
     if (of_members && draws.chance(0.3)) {

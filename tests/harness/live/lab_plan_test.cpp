@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "harness/live/drill.hpp"
+#include "harness/live/lab_files.hpp"
 #include "harness/live/record.hpp"
 #include "harness/load/load.hpp"
 
@@ -60,6 +61,36 @@ TEST_CASE("live: two labs share no namespace and no folder", "[live]") {
   CHECK(a.folder != b.folder);
   CHECK(a.hub != b.hub);
   for (const LabHost& host : a.hosts) CHECK(host.network != b.find(host.name)->network);
+}
+
+TEST_CASE("live: the members that a list leaves out, by their whole names", "[live]") {
+  const LabPlan plan = plan_of(lab_system());
+  const auto names = [&plan](const std::string& list) {
+    std::vector<std::string> left;
+    for (const LabHost* member : plan.members_except(list)) left.push_back(member->name);
+    return left;
+  };
+  CHECK(names("") == std::vector<std::string>{"lab-1", "lab-2", "lab-3"});
+  CHECK(names("lab-2") == std::vector<std::string>{"lab-1", "lab-3"});
+  CHECK(names("lab-2,lab-3,") == std::vector<std::string>{"lab-1"});
+  CHECK(names("lab-10,my-lab-1") == std::vector<std::string>{"lab-1", "lab-2", "lab-3"});
+}
+
+TEST_CASE("live: a program is found by its command line, not by one that mentions it", "[live]") {
+  LabPlan plan = plan_of(lab_system());
+  plan.patroni = "/opt/patroni/bin/patroni";
+  const LabHost& host = *plan.find("lab-1");
+  const Daemon daemon = daemon_of(plan, host);
+  const std::string settings = (plan.folder / "lab-1.yml").string();
+  CHECK(runs("/opt/patroni/bin/patroni " + settings + " ", daemon));
+  CHECK(runs("/usr/bin/python3 /opt/patroni/bin/patroni " + settings + " ", daemon));
+  // The namespace's init still has the words of the command that made it.
+  CHECK_FALSE(runs("predrill lab up --patroni /opt/patroni/bin/patroni --name x ", daemon));
+  CHECK_FALSE(runs("predrill lab up --patroni /opt/patroni/bin/patroni ", daemon));
+  CHECK_FALSE(
+      runs("/opt/patroni/bin/patroni " + (plan.folder / "lab-2.yml").string() + " ", daemon));
+  CHECK_FALSE(runs("", daemon));
+  CHECK_FALSE(runs("init ", Daemon{}));  // a machine without a program, such as the client
 }
 
 TEST_CASE("live: a plan on disk is read back as it was", "[live]") {
@@ -148,6 +179,7 @@ TEST_CASE("live: the record of a drill is read back as it was", "[live]") {
   record.measures.milestones = {{"key_expired", 25s}};
   record.measures.loss.rows = 2;
   record.predicted["rto:pgbouncer"] = {1, 2000, 3'000'000, 4'000'000'000, 5'000'000'000};
+  record.predicted_lost = PredictedRange{0, 0, 3, 170, 284};
   const std::filesystem::path file =
       std::filesystem::temp_directory_path() / ("predrill-record-" + std::to_string(::getpid()));
   std::ofstream(file) << to_line(record) << "{\"format\": \"other\"}\n";
@@ -156,6 +188,7 @@ TEST_CASE("live: the record of a drill is read back as it was", "[live]") {
   std::filesystem::remove(file);
   REQUIRE(all.size() == 1);
   CHECK(to_line(all[0]) == to_line(record));
+  CHECK(contains(to_line(record), "\"predicted_lost_rows\":{\"p5\":0,\"p25\":0,\"p50\":3,"));
   REQUIRE(problems.size() == 1);
   CHECK(contains(problems[0], ":2: no record of a drill"));
 }
