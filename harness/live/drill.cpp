@@ -421,8 +421,16 @@ std::filesystem::path undo_file(const LabPlan& plan) {
 }
 
 Problem recover(Lab& lab) {
-  if (Problem problem = lab.heal()) return problem;
-  LabState state = lab.wait_steady(90s);
+  // Whoever is just ending (SIGTERM of pod_delete and patroni_stop) still runs at the first look,
+  // in a cluster that still is steady.
+  LabState state;
+  int steady = 0;
+  for (int look = 0; look < 4 && steady < 2; ++look) {
+    if (look > 0) std::this_thread::sleep_for(2s);
+    if (Problem problem = lab.heal()) return problem;
+    state = lab.wait_steady(30s);
+    steady = state.steady() ? steady + 1 : 0;
+  }
   if (!state.steady()) {
     lab.mend_replication(state);
     state = lab.wait_steady(90s);
